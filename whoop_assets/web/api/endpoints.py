@@ -30,7 +30,7 @@ from whoop_assets.members.readers import Reader
 from whoop_assets.web.api import parameters, queries, responses, schemas
 from whoop_assets.web.api.parameters import DailyParameters, StatusParameters
 from whoop_assets.web.api.problems import Problem
-from whoop_assets.web.api.queries import NAMES, Question, RecoveryStatus
+from whoop_assets.web.api.queries import NAMES, Question
 from whoop_assets.web.api.rate_limits import ClientRateLimits
 
 PREFIX = "/api/v1"
@@ -171,7 +171,7 @@ async def daily(request: Request, reader: Authenticated, asked: Annotated[DailyP
         response = _page(connection, question, form, request)
         now = api.database.now(connection)
         opened = queries.opened_today(connection, question, now)
-        wanted = [status.user_id for status in opened if status.worth_asking(now)]
+        wanted = [status.user_id for status in opened if status.worth_asking]
         if wanted:
             response.background = BackgroundTask(api.ask, wanted)
         return response
@@ -199,7 +199,7 @@ async def recovery_status(
         _require(connection, reader, asked.member)
         now = api.database.now(connection)
         found = queries.recovery_status(connection, reader.id, now, asked.member)
-        rows = [_status_row(status, now) for status in found]
+        rows = [[getattr(status, name) for name in schemas.STATUS_FIELDS] for status in found]
         written = responses.rows_as_json if form == parameters.JSON else responses.rows_as_csv
         body = written(schemas.STATUS_FIELDS, rows)
         tag = responses.etag(responses.digest(body), form)
@@ -276,16 +276,3 @@ def _page(connection: Transaction, question: Question, form: str, request: Reque
         query = urlencode({**request.query_params, "cursor": cursor})
         headers["Link"] = f'<{PREFIX}{DAILY}?{query}>; rel="next"'
     return responses.answer(body, form, responses.etag(page.stamp, form), headers)
-
-
-def _status_row(status: RecoveryStatus, now: Any) -> tuple[object, ...]:
-    return (
-        status.user_id,
-        status.today,
-        status.today_exists,
-        status.recovery_exists,
-        status.stale(now),
-        status.changed_at,
-        status.looked_at,
-        status.asked_at,
-    )

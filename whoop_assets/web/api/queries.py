@@ -131,47 +131,41 @@ def _keys(asked: Question) -> Select[Any]:
 
 @dataclass(frozen=True, slots=True)
 class RecoveryStatus:
-    """How fresh a member's stored recovery is. WHOOP is not asked.
+    """How fresh a member's stored recovery is at a moment, without a request to WHOOP.
 
-    `today`: the member's local date. `today_exists`: it has a daily row; `recovery_exists`: one with a
-    recovery. `changed_at`: when a recovery of the last two weeks last changed; `looked_at`: when WHOOP was
-    last asked for what today's would be in; `asked_at`: when a reader last asked for a reading. None: never,
-    as far as is known.
+    `schemas.RecoveryStatusRow` describes the values. A time is None if it is not known.
     """
 
-    user_id: int
+    at: datetime
     connected: bool
+    user_id: int
     today: date
     today_exists: bool
     recovery_exists: bool
-    changed_at: datetime | None
-    looked_at: datetime | None
-    asked_at: datetime | None
+    recovery_changed_at: datetime | None
+    recovery_looked_at: datetime | None
+    reading_asked_at: datetime | None
 
-    def stale(self, now: datetime) -> bool:
-        """Whether today's recovery should be looked for again before it is believed to be the last word."""
+    @property
+    def is_stale(self) -> bool:
         after = STALE_WITH if self.recovery_exists else STALE_WITHOUT
-        return self.looked_at is None or now - self.looked_at >= after
+        return self.recovery_looked_at is None or self.at - self.recovery_looked_at >= after
 
-    def worth_asking(self, now: datetime) -> bool:
-        """Return whether opening the day should request a reading: stale and not requested lately."""
-        lately = self.asked_at is not None and now - self.asked_at < MIN_ASK_INTERVAL
-        return self.connected and self.stale(now) and not lately
+    @property
+    def worth_asking(self) -> bool:
+        """Whether opening the day should request a reading: stale and not requested lately."""
+        asked_at = self.reading_asked_at
+        lately = asked_at is not None and self.at - asked_at < MIN_ASK_INTERVAL
+        return self.connected and self.is_stale and not lately
 
 
 def recovery_status(
     connection: Connection, reader_id: int | None, now: datetime, member: int | None = None
 ) -> list[RecoveryStatus]:
-    """Return those of one member, or of all that the reader may read, by id.
+    """Return the status of one member, or of all that the reader may read, by id.
 
     The number of queries does not grow with the members.
     """
-    who = connection.execute(_members_of(reader_id, member)).all()
-    offsets = {user_id: offset for user_id, _, offset, *_ in who}
-    today = {
-        user_id: local_date(now, timedelta(0) if offset is None else offset_of(offset))
-        for user_id, offset in offsets.items()
-    }
     since = now.date() - LOOKED_BACK
     has_recovery = {
         (user_id, day): bool(recovery)
@@ -182,8 +176,11 @@ def recovery_status(
         for user_id, changed_at, synced_at in connection.execute(_recoveries_of(reader_id, member, since))
     }
     found = []
-    for user_id, status, _, asked_at, recoveries_read_at, cycles_read_at in who:
-        here = (user_id, today[user_id])
+    for user_id, status, offset, asked_at, recoveries_read_at, cycles_read_at in connection.execute(
+        _members_of(reader_id, member)
+    ):
+        today = local_date(now, timedelta(0) if offset is None else offset_of(offset))
+        here = (user_id, today)
         changed_at, synced_at = confirmed.get(user_id, (None, None))
         looks = [recoveries_read_at, synced_at]
         if here not in has_recovery:
@@ -191,9 +188,10 @@ def recovery_status(
             looks.append(cycles_read_at)
         found.append(
             RecoveryStatus(
-                user_id,
+                now,
                 status == stored.CONNECTED,
-                today[user_id],
+                user_id,
+                today,
                 here in has_recovery,
                 has_recovery.get(here, False),
                 changed_at,

@@ -51,7 +51,7 @@ class MemberPages:
 
         def is_stale(connection: Transaction, now: datetime) -> bool:
             found = api_queries.recovery_status(connection, None, now, user_id)
-            return any(status.worth_asking(now) for status in found)
+            return any(status.worth_asking for status in found)
 
         try:
             if await self._pages.read(is_stale):

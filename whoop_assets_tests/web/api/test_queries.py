@@ -41,7 +41,7 @@ def status(home, reader):
     with home.database.read() as connection:
         now = home.database.now(connection)
         (found,) = queries.recovery_status(connection, reader, now)
-    return found, now
+    return found
 
 
 def opened(home, reader, first=TODAY, last=TODAY, **given):
@@ -49,7 +49,7 @@ def opened(home, reader, first=TODAY, last=TODAY, **given):
     with home.database.read() as connection:
         now = home.database.now(connection)
         found = queries.opened_today(connection, Question(reader, first, last, 200, **given), now)
-    wanted = [member.user_id for member in found if member.worth_asking(now)]
+    wanted = [member.user_id for member in found if member.worth_asking]
     with home.database.write() as connection:
         queries.ask(connection, wanted, now)
     return wanted
@@ -62,15 +62,15 @@ def asked_for(home):
 
 
 def test_the_status_matches_the_stored_rows(home, reader):
-    found, now = status(home, reader)
+    found = status(home, reader)
     row = home.rows("daily_summary").get((home.member, found.today))
     member_rows = [row for row in home.rows("recoveries").values() if row["user_id"] == home.member]
     assert (found.today, found.connected) == (TODAY, True)
     assert found.today_exists == (row is not None)
     assert found.recovery_exists == (row is not None and row["last_recovery_synced_at"] is not None)
-    assert found.changed_at == max(row["changed_at"] for row in member_rows)
-    assert now - found.looked_at < MINUTE
-    assert not found.stale(now)
+    assert found.recovery_changed_at == max(row["changed_at"] for row in member_rows)
+    assert found.at - found.recovery_looked_at < MINUTE
+    assert not found.is_stale
 
 
 def test_a_member_without_data_has_a_status(home, reader):
@@ -79,9 +79,10 @@ def test_a_member_without_data_has_a_status(home, reader):
         no_profile = {"email": None, "first_name": None, "last_name": None}
         member_store.connect(connection, home.member, ["offline"], no_profile, home.clock.now())
         reader = readers.add(connection, "another", [home.member], home.clock.now())[0]
-    found, now = status(home, reader)
-    assert (found.today, found.today_exists, found.looked_at, found.changed_at) == (TODAY, False, None, None)
-    assert found.stale(now)
+    found = status(home, reader)
+    assert (found.today, found.today_exists) == (TODAY, False)
+    assert (found.recovery_looked_at, found.recovery_changed_at) == (None, None)
+    assert found.is_stale
 
 
 def test_a_member_from_an_export_has_a_local_day_and_no_requested_readings(home):
@@ -101,20 +102,20 @@ def test_a_member_from_an_export_has_a_local_day_and_no_requested_readings(home)
         now = at(connection)
         (found,) = queries.recovery_status(connection, reader, now)
     assert (found.today, found.today_exists, found.recovery_exists) == (today, True, True)
-    assert (found.looked_at, found.stale(now), found.worth_asking(now)) == (None, True, False)
+    assert (found.recovery_looked_at, found.is_stale, found.worth_asking) == (None, True, False)
 
 
 def test_today_is_the_members_local_day(home, reader):
     offset = home.truth()["cycles"][0]["timezone_offset"]
-    assert status(home, reader)[0].today == (home.clock.now()).date()
+    assert status(home, reader).today == (home.clock.now()).date()
     home.clock.advance(timedelta(hours=12) + timedelta(minutes=1))
     local = home.clock.now() + queries.offset_of(offset)
-    assert status(home, reader)[0].today == local.date()
+    assert status(home, reader).today == local.date()
 
 
 def test_opening_today_requests_a_reading_if_the_recovery_is_stale_once_per_interval(home, reader):
     assert opened(home, reader) == []
-    home.clock.advance(STALE_WITH if status(home, reader)[0].recovery_exists else STALE_WITHOUT)
+    home.clock.advance(STALE_WITH if status(home, reader).recovery_exists else STALE_WITHOUT)
     assert opened(home, reader, TODAY - ONE_DAY, TODAY - ONE_DAY) == []
     assert opened(home, reader, TODAY + ONE_DAY, TODAY + 9 * ONE_DAY) == []
     assert opened(home, reader, member=home.members[1]) == []
@@ -157,8 +158,8 @@ def test_a_request_is_planned_as_a_reading_of_the_last_days_until_it_is_done(hom
     (reading,) = asked_for(home)
     home.load(reading.first, reading.last, reading.streams, members=[home.member], since=reading.since)
     assert asked_for(home) == []
-    found, now = status(home, reader)
-    assert not found.stale(now)
+    found = status(home, reader)
+    assert not found.is_stale
 
 
 def test_a_request_expires_after_an_hour(home, reader):
