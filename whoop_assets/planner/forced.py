@@ -1,7 +1,7 @@
 """Readings that a member forced: months are read again, whatever was read before."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
@@ -66,15 +66,21 @@ def pending(connection: Connection) -> Mapping[int, ForcedReading]:
     }
 
 
-def progress(connection: Connection, user_id: int) -> ForcedProgress | None:
-    """Return the member's last forced reading and its progress; None if the member never requested one."""
+def progress(connection: Connection, user_id: int, streams: Collection[str]) -> ForcedProgress | None:
+    """Return the member's last forced reading and its progress; None if the member never requested one.
+
+    Args:
+        streams: The streams that the member's scopes permit to read; the others are not read again.
+    """
     f, c = forced_readings.c, coverage.c
     row = connection.execute(select(f.asked_at, f.first_day).where(f.user_id == user_id)).first()
     if row is None:
         return None
     start = _start(row.first_day)
     done = total = timedelta(0)
-    spans = select(c.start_time, c.end_time, c.read_at).where(c.user_id == user_id, c.end_time > start)
+    spans = select(c.start_time, c.end_time, c.read_at).where(
+        c.user_id == user_id, c.stream.in_(streams), c.end_time > start
+    )
     for span_start, span_end, read_at in connection.execute(spans):
         length = span_end - max(span_start, start)
         total += length

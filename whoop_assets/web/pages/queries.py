@@ -1,5 +1,6 @@
 """Queries of the pages: a member's connection and requests, and the team's morning."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -94,15 +95,16 @@ def connection_state(
     webhook_at = connection.scalar(select(func.max(w.received_at, type_=time)).where(w.user_id == user_id))
     asked_at = connection.scalar(select(asked_readings.c.asked_at).where(asked_readings.c.user_id == user_id))
     is_connected = member.status == member_store.CONNECTED
+    granted = [stream for stream in STREAMS if allows(member.scopes, stream)]
     return ConnectionState(
         member,
         newest_offset(connection, user_id),
-        _importing(read, member, now, first_day) if is_connected else None,
+        _importing(read, granted, member.connected_at, now, first_day) if is_connected else None,
         max((read_at for _, read_at in read.values()), default=None),
         webhook_at,
         () if member.status == member_store.EXPORT_ONLY else tuple(not_granted(member.scopes)),
-        _read_now(read, member, asked_at),
-        forced.progress(connection, user_id),
+        _read_now(read, granted, asked_at),
+        forced.progress(connection, user_id, granted),
     )
 
 
@@ -120,9 +122,12 @@ def newest_offset(connection: Connection, user_id: int) -> timedelta:
 
 
 def _importing(
-    read: dict[str, tuple[datetime, datetime]], member: Member, now: datetime, first_day: date
+    read: dict[str, tuple[datetime, datetime]],
+    streams: Sequence[str],
+    connected_at: datetime,
+    now: datetime,
+    first_day: date,
 ) -> ImportProgress | None:
-    streams = [stream for stream in STREAMS if allows(member.scopes, stream)]
     begin = datetime(first_day.year, first_day.month, first_day.day, tzinfo=UTC)
     if any(stream not in read for stream in streams):
         return ImportProgress(None, 0.0, None)
@@ -130,19 +135,19 @@ def _importing(
     if back_to <= begin + IMPORT_EDGE:
         return None
     share = (now - back_to) / (now - begin)
-    spent = now - member.connected_at
+    spent = now - connected_at
     left = spent * ((1 - share) / share) if share > 0 else None
     return ImportProgress(back_to.date(), share, left)
 
 
 def _read_now(
-    read: dict[str, tuple[datetime, datetime]], member: Member, asked_at: datetime | None
+    read: dict[str, tuple[datetime, datetime]], streams: Sequence[str], asked_at: datetime | None
 ) -> ReadNow | None:
     if asked_at is None:
         return None
-    granted = [stream for stream in ASKED_STREAMS if allows(member.scopes, stream)]
-    newest = [read[stream][1] for stream in granted if stream in read]
-    done_at = min(newest) if newest and len(newest) == len(granted) else None
+    asked = set(streams) & set(ASKED_STREAMS)
+    newest = [read[stream][1] for stream in asked if stream in read]
+    done_at = min(newest) if newest and len(newest) == len(asked) else None
     return ReadNow(asked_at, done_at if done_at is not None and done_at >= asked_at else None)
 
 

@@ -181,7 +181,7 @@ def test_a_whole_visit_of_a_member(browser, site, tmp_path):
     site.do_due_readings()
     shown = text(visit(page, site.base_url + "/me"))
     assert "done at" in shown
-    assert "finished" in shown
+    assert ": finished." in shown
     assert rescored.search(shown)
 
     browser.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))

@@ -5,8 +5,11 @@ import io
 import zipfile
 from datetime import timedelta
 
+from sqlalchemy import update
+
 from whoop_assets.members import sessions
 from whoop_assets.members import store as member_store
+from whoop_assets.members.tables import members
 from whoop_assets.planner.forced import MIN_FORCE_INTERVAL
 from whoop_assets.sync.members import membership
 from whoop_assets.web.api.queries import STALE_WITH
@@ -105,11 +108,25 @@ def test_force_sync_reads_the_months_again_and_shows_progress(site: Site) -> Non
     requests = site.home.world.requests
     site.do_due_readings()
     assert site.home.world.requests - requests >= 6
-    assert "finished" in browser.open("/me").text
+    assert ": finished." in browser.open("/me").text
     requests = site.home.world.requests
     site.home.advance(MINUTE)
     site.do_due_readings()
     assert site.home.world.requests == requests
+
+
+def test_a_forced_reading_ends_without_the_streams_whose_scope_is_missing(site: Site) -> None:
+    user_id = site.members[0]
+    with site.home.database.write() as connection:
+        (member,) = member_store.chosen(connection, [user_id])
+        scopes = " ".join(sorted(member.scopes - {"read:workout"}))
+        connection.execute(update(members).where(members.c.user_id == user_id).values(scopes=scopes))
+    browser = site.browser_with_session(user_id).open("/me")
+    site.home.advance(MINUTE)
+    browser.press("/me/force-sync")
+    site.home.advance(MINUTE)
+    site.do_due_readings()
+    assert ": finished." in browser.open("/me").text
 
 
 def test_forcing_again_within_the_hour_changes_nothing(site: Site) -> None:
