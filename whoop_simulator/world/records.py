@@ -112,9 +112,6 @@ class StreamRecords:
         """Newest start first."""
         return reversed(self._sorted)
 
-    def __len__(self) -> int:
-        return len(self._sorted)
-
     def put(self, entry: StoredRecord, start: int, end: int) -> None:
         """Add a record, or move it to a new interval."""
         if entry.key in self.entries:
