@@ -131,7 +131,7 @@ def upgrade(database: Database) -> Upgrade:
         before = _revision(connection)
         if before is not None:
             _require_known(database, before)
-        elif foreign := _existing_tables(connection):
+        elif foreign := sorted(set(inspect(connection).get_table_names()) & metadata.tables.keys()):
             raise SchemaMismatch(
                 f"The database {database.shown} belongs to another program: it has a table {foreign[0]}. Set"
                 " WHOOP_DATABASE_URL to another database."
@@ -161,11 +161,6 @@ def _revision(connection: Connection) -> str | None:
     return MigrationContext.configure(
         connection, opts={"version_table": VERSION_TABLE}
     ).get_current_revision()
-
-
-def _existing_tables(connection: Connection) -> list[str]:
-    """Return existing tables that have the name of one of this schema."""
-    return sorted(set(inspect(connection).get_table_names()) & metadata.tables.keys())
 
 
 def _newest() -> str:
