@@ -6,7 +6,6 @@ No message contains a token, a secret, an e-mail address or a name. Members appe
 """
 
 from datetime import datetime
-from typing import Self
 
 RECONNECT = "whoop-assets connect"
 """The command that connects a member again."""
@@ -83,12 +82,5 @@ class BudgetExhausted(WhoopError):
 class ReconnectionNeeded(WhoopError):
     """WHOOP no longer accepts the member's grant. The member must give consent again."""
 
-    def __init__(self, message: str, *, user_id: int) -> None:
-        super().__init__(message)
-        self.user_id = user_id
-
-    @classmethod
-    def because(cls, reason: str, *, user_id: int) -> Self:
-        """Return the error with this reason."""
-        sentence = f"Member {user_id} must be connected again, because {reason}: run `{RECONNECT}`."
-        return cls(sentence, user_id=user_id)
+    def __init__(self, reason: str, *, user_id: int) -> None:
+        super().__init__(f"Member {user_id} must be connected again, because {reason}: run `{RECONNECT}`.")

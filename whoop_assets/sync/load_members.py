@@ -150,7 +150,7 @@ def require_connected(member: Member) -> None:
     """Raise ReconnectionNeeded if WHOOP rejects the member's tokens."""
     if member.status != members.CONNECTED:
         reason = member.status_reason or member.status.replace("_", " ")
-        raise ReconnectionNeeded.because(reason, user_id=member.user_id)
+        raise ReconnectionNeeded(reason, user_id=member.user_id)
 
 
 def _load(session: WhoopSession, member: Member, request: LoadRequest, stats: LoadStats) -> bool:
@@ -163,7 +163,7 @@ def _load(session: WhoopSession, member: Member, request: LoadRequest, stats: Lo
         # 401.
         if not is_rejected_by_every_stream(session, member, request.stream, request.lane, stats):
             raise
-    raise ReconnectionNeeded.because(members.REFUSES_EVERYTHING, user_id=member.user_id)
+    raise ReconnectionNeeded(members.REFUSES_EVERYTHING, user_id=member.user_id)
 
 
 def _load_stream(session: WhoopSession, request: LoadRequest, stats: LoadStats) -> bool:

@@ -289,7 +289,7 @@ class MemberTokens:
         raise self._reconnection(reason) from None
 
     def _reconnection(self, reason: str) -> ReconnectionNeeded:
-        return ReconnectionNeeded.because(reason, user_id=self._user_id)
+        return ReconnectionNeeded(reason, user_id=self._user_id)
 
 
 class TokenRateLimit:

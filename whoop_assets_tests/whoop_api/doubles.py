@@ -58,7 +58,7 @@ class TokenRow:
         self.rejected.append(rejected)
         if self.tokens[0] == rejected:
             if len(self.tokens) == 1:
-                raise ReconnectionNeeded("Member 10129 must connect again.", user_id=10129)
+                raise ReconnectionNeeded("its last token was rejected", user_id=10129)
             self.tokens.pop(0)
         return self.tokens[0]
 

@@ -70,7 +70,7 @@ class RefreshingTokens:
         try:
             fresh = self.oauth.refresh(self.pair[1])
         except InvalidGrant:
-            raise ReconnectionNeeded("Connect again.", user_id=self.user_id) from None
+            raise ReconnectionNeeded("its tokens were rejected", user_id=self.user_id) from None
         assert fresh.refresh_token is not None
         self.pair = (fresh.access_token, fresh.refresh_token)
         return fresh.access_token

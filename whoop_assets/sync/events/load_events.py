@@ -130,7 +130,7 @@ class _EventWork:
                 return errors
         except TokenReplaced as error:
             return dict.fromkeys(errors, error)
-        gone = ReconnectionNeeded.because(members.REFUSES_EVERYTHING, user_id=member.user_id)
+        gone = ReconnectionNeeded(members.REFUSES_EVERYTHING, user_id=member.user_id)
         return dict.fromkeys(errors, gone)
 
     def _load(self, member: Member, events: list[Event], stats: LoadStats) -> dict[str, WhoopError]:
