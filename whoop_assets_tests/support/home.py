@@ -115,7 +115,7 @@ class Home:
         oauth = self.connection.oauth
         state = oauth.new_state()
         redirect = self.simulator.consent(oauth.authorization_url(scopes, state), user_id)
-        connect_with_code(self.connection, oauth.read_redirect(redirect, state), scopes)
+        connect_with_code(self.connection, oauth.read_redirect(redirect, state))
         if user_id not in self.members:
             self.members.append(user_id)
 

@@ -1,6 +1,5 @@
 """Connects a member after the consent, and disconnects a member."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -20,7 +19,7 @@ from whoop_assets.whoop_api.fields import validation_reason
 from whoop_assets.whoop_api.http.transport import ApiResponse
 from whoop_assets.whoop_api.models import UserProfile
 from whoop_assets.whoop_api.oauth import TokenPair
-from whoop_assets.whoop_api.scopes import OFFLINE, SCOPES, missing, not_granted
+from whoop_assets.whoop_api.scopes import OFFLINE, missing, not_granted
 from whoop_assets.whoop_api.streams import PROFILE
 
 
@@ -36,18 +35,15 @@ class Connected:
     left_out: list[str]
 
 
-def connect_with_code(session: WhoopSession, code: str, requested: Iterable[str] = SCOPES) -> Connected:
+def connect_with_code(session: WhoopSession, code: str) -> Connected:
     """Exchange the authorization code and connect the member who gave the consent.
-
-    Args:
-        requested: Scopes of the consent request.
 
     Raises:
         BudgetExhausted: No request is left to read the profile. The code was not used.
         WhoopError: As for `connect_member`.
     """
     session.budget.require(CONNECT_LANE)
-    return connect_member(session, session.oauth.exchange_code(code, requested))
+    return connect_member(session, session.oauth.exchange_code(code))
 
 
 def connect_member(session: WhoopSession, pair: TokenPair) -> Connected:
