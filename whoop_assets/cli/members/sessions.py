@@ -6,6 +6,7 @@ import click
 
 from whoop_assets.cli import opening
 from whoop_assets.cli.printing import print_json
+from whoop_assets.report.formatting import counted
 from whoop_assets.settings import Settings
 
 MEMBER_IDS_CAN_BE_NEGATIVE = {"ignore_unknown_options": True}
@@ -41,7 +42,7 @@ def list_(as_json: bool) -> None:
             f"{session.id}: member {session.user_id}; signed in {session.made_at:%Y-%m-%d %H:%M} UTC, until"
             f" {session.expires_at:%Y-%m-%d %H:%M} UTC"
         )
-    click.echo(f"{len(found)} sessions.")
+    click.echo(f"{counted(len(found), 'session')}.")
 
 
 @sessions.command(context_settings=MEMBER_IDS_CAN_BE_NEGATIVE)
@@ -57,7 +58,7 @@ def end(member: int, session_id: int | None) -> None:
         ended = stored.end(connection, member, session_id)
         if ended:
             stored.record(connection, member, "command", "sessions ended", database.now(connection))
-    click.echo(f"{ended} sessions of member {member} ended.")
+    click.echo(f"{counted(ended, 'session')} of member {member} ended.")
 
 
 @sessions.command(context_settings=MEMBER_IDS_CAN_BE_NEGATIVE)

@@ -34,8 +34,8 @@ def test_sessions_are_listed_without_tokens_and_can_be_ended(command_line: Comma
     assert printed.splitlines()[-1] == "3 sessions."
     assert not any(token in printed for token in tokens)
     number = str(listed[0]["session"])
-    assert "1 sessions" in command_line.run("sessions", "end", str(member), "--session", number).stdout
-    assert "2 sessions" in command_line.run("sessions", "end", str(member)).stdout
+    assert "1 session of" in command_line.run("sessions", "end", str(member), "--session", number).stdout
+    assert "2 sessions of" in command_line.run("sessions", "end", str(member)).stdout
     assert command_line.run("sessions", "list").stdout == "0 sessions.\n"
     assert "command: sessions ended" in command_line.run("sessions", "log", str(member)).stdout
 
