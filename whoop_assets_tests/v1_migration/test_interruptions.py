@@ -8,12 +8,10 @@ from sqlalchemy import text, update
 
 from whoop_assets.sync.session import WhoopSession
 from whoop_assets.v1_migration import migrate as v1_migration
+from whoop_assets.v1_migration.migrate import MAX_CONSECUTIVE_FAILURES
 from whoop_assets.v1_migration.store import OldId
 from whoop_assets.v1_migration.tables import v1_ids as log
-from whoop_assets.whoop_api.client import WhoopClient
-from whoop_assets.whoop_api.errors import Refused
 from whoop_assets.whoop_api.http.fault_time import RESET_AFTER
-from whoop_assets.whoop_api.token_response import TOKEN_PATH
 from whoop_assets_tests.support.home import moment
 from whoop_assets_tests.v1_migration.old_store import (
     UNKNOWN,
@@ -137,23 +135,24 @@ def test_ids_with_refused_or_invalid_responses_stay_open_with_the_reason(home, f
     assert {row["reason"] for row in log_rows(home).values()} == {None}
 
 
-def test_ids_that_always_fail_are_requested_last_and_do_not_block_others(home, monkeypatch):
-    monkeypatch.setattr(v1_migration, "MAX_CONSECUTIVE_FAILURES", 3)
-    sleeps = sorted(old_ids(home).values(), key=lambda old_id: old_id.v1_id)[:7]
-    bad = [old_id.v1_id for old_id in sleeps[:4]]
+def test_ids_that_always_fail_are_requested_last_and_do_not_block_others(home):
+    sleeps = sorted(old_ids(home).values(), key=lambda old_id: old_id.v1_id)[: MAX_CONSECUTIVE_FAILURES + 4]
+    bad = [old_id.v1_id for old_id in sleeps[: MAX_CONSECUTIVE_FAILURES + 1]]
     for number in bad:
         path = f"{API}/v1/activity-mapping/{number}"
-        home.world.faults.order(Fault("status", count=None, path_prefix=path))
+        # A 500 is retried for twenty seconds, a 403 is not.
+        status = 500 if number == bad[0] else 403
+        home.world.faults.order(Fault("status", status=status, count=None, path_prefix=path))
     try:
         assert set(migrate(home, sleeps)) == {home.member}
         assert integrity_report(home).mapped == 0
         assert set(migrate(home)) == {home.member}
-        assert (integrity_report(home).mapped, integrity_report(home).open) == (3, 4)
+        assert (integrity_report(home).mapped, integrity_report(home).open) == (3, len(bad))
         sent = len(mapping_requests(home))
         home.advance(timedelta(minutes=5))
         migrate(home)
         repeated = [int(path.rsplit("/", 1)[1]) for path in mapping_requests(home)[sent:]]
-        assert set(repeated) < set(bad)  # A run ends after three failures in a row.
+        assert set(repeated) < set(bad)  # A run ends after ten failures in a row.
     finally:
         home.world.faults.clear()
     assert "answered 500" in log_rows(home)["sleep", bad[0]]["reason"]
@@ -162,9 +161,8 @@ def test_ids_that_always_fail_are_requested_last_and_do_not_block_others(home, m
     assert has_no_problems(home)
 
 
-def test_a_run_ends_after_many_consecutive_refusals(home, monkeypatch):
-    monkeypatch.setattr(v1_migration, "MAX_CONSECUTIVE_FAILURES", 5)
-    ids = list(old_ids(home).values())[:9]
+def test_a_run_ends_after_many_consecutive_refusals(home):
+    ids = list(old_ids(home).values())[: 2 * MAX_CONSECUTIVE_FAILURES - 1]
     home.world.faults.order(
         Fault("status", status=403, count=None, path_prefix=f"{API}/v1/activity-mapping/")
     )
@@ -172,18 +170,15 @@ def test_a_run_ends_after_many_consecutive_refusals(home, monkeypatch):
         for _ in range(2):
             migrate(home, ids)
         assert len(set(mapping_requests(home))) == len(ids)
-        assert len(mapping_requests(home)) == 10
+        assert len(mapping_requests(home)) == 2 * MAX_CONSECUTIVE_FAILURES
     finally:
         home.world.faults.clear()
 
 
-def test_a_refused_token_refresh_fails_the_member_and_no_id(home, monkeypatch):
-    def refused(client, number):
-        sent.append(number)
-        raise Refused("POST /token answered 403: WHOOP forbids it.", path=TOKEN_PATH, status=403)
-
-    sent = []
-    monkeypatch.setattr(WhoopClient, "activity_mapping", refused)
+def test_a_refused_token_refresh_fails_the_member_and_no_id(home):
+    home.advance(timedelta(hours=2))
+    # A second refresh would succeed, and a request for the second id would follow.
+    home.world.inject_fault("status", status=403, path_prefix="/oauth/oauth2/token")
     assert set(migrate(home, list(old_ids(home).values())[:3])) == {home.member}
-    assert len(sent) == 1
+    assert mapping_requests(home) == []
     assert {row["reason"] for row in log_rows(home).values()} == {None}
