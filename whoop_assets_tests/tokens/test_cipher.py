@@ -1,10 +1,10 @@
 """Token keys: from WHOOP_TOKEN_KEY, or created once next to the SQLite file."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from cryptography.fernet import Fernet
+from sqlalchemy import event, text
 
 from whoop_assets.db.database import Database
 from whoop_assets.errors import ConfigurationError
@@ -14,6 +14,7 @@ from whoop_assets.tokens.cipher import token_cipher
 from whoop_assets.whoop_api.token_response import TokenPair
 from whoop_assets_tests.support.data.factories import NOW
 from whoop_assets_tests.support.processes import together
+from whoop_assets_tests.support.waiting import wait_until
 
 
 def test_the_key_file_is_created_once_and_only_its_owner_can_read_it(sqlite_database, tmp_path):
@@ -74,17 +75,27 @@ def test_a_lost_key_file_is_not_replaced_while_tokens_need_its_key(sqlite_databa
         assert token_store.load(connection, 1, token_cipher(sqlite_database, "")).access_token == "a"
 
 
-def test_two_first_connections_with_a_new_key_do_not_block_each_other(postgres_url, monkeypatch):
+def test_two_first_connections_with_a_new_key_do_not_block_each_other(postgres_url):
     database = Database(postgres_url)
     with database.write() as connection:
         keys.switch(connection, "0" * 16, database.now(connection))
-    current = keys.current
+    observer = Database(postgres_url)
+    locked = []
 
-    def current_after_delay(connection, cipher):
-        time.sleep(0.5)  # lets the other thread lock the row too
-        return current(connection, cipher)
+    def another_waits():
+        query = (
+            "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+        )
+        with observer.read() as connection:
+            return connection.scalar(text(query)) is not None
 
-    monkeypatch.setattr(keys, "current", current_after_delay)
+    def after_statement(_connection, _cursor, statement, *_):
+        """Let the other thread lock the row too, or wait for this thread's lock."""
+        if "FOR UPDATE" in statement or "FOR SHARE" in statement:
+            locked.append(statement)
+            wait_until(lambda: len(locked) == 2 or another_waits(), "the other thread")
+
+    event.listen(database.engine, "after_cursor_execute", after_statement)
 
     def connect(number):
         cipher = keys.TokenCipher([Fernet.generate_key()])
@@ -93,4 +104,6 @@ def test_two_first_connections_with_a_new_key_do_not_block_each_other(postgres_u
 
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(connect, [1, 2])) == [True, True]
+    assert len(locked) == 2
+    observer.close()
     database.close()

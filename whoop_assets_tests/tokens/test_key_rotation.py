@@ -1,5 +1,6 @@
 """Rotation of token keys. Every token pair stays readable if a rotation stops at any point."""
 
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import select, update
 
-from whoop_assets import atomic_file
+from whoop_assets.db.database import Database
 from whoop_assets.errors import ConfigurationError
 from whoop_assets.members import store as member_store
 from whoop_assets.tokens import cipher as keys
@@ -223,17 +224,25 @@ def test_a_damaged_key_file_is_one_sentence_with_a_working_way_out(sqlite_databa
     assert stored(sqlite_database, token_cipher(sqlite_database, "")).access_token == "access-2"
 
 
-def test_a_key_file_without_permission_is_one_sentence(sqlite_database, key_file, monkeypatch):
-    def raise_permission_error(*_, **__):
-        raise PermissionError(13, "Permission denied")
+def test_a_key_file_that_cannot_be_read_is_one_sentence(sqlite_database, key_file):
+    key_file.unlink()
+    key_file.mkdir()
+    with pytest.raises(ConfigurationError, match=r"cannot be read \(IsADirectoryError\)"):
+        token_cipher(sqlite_database, "")
 
-    with monkeypatch.context() as unreadable:
-        unreadable.setattr(Path, "read_text", raise_permission_error)
-        with pytest.raises(ConfigurationError, match=r"cannot be read \(PermissionError\)"):
-            token_cipher(sqlite_database, "")
-    monkeypatch.setattr(atomic_file.tempfile, "mkstemp", raise_permission_error)
-    with pytest.raises(ConfigurationError, match=r"cannot be written \(PermissionError\)"):
-        rotate(sqlite_database, "")
+
+def test_a_key_file_that_cannot_be_written_is_one_sentence(sqlite_database, tmp_path):
+    # The temporary file in which the new keys are written has a longer name than the key file, and a name
+    # has at most 255 bytes.
+    long_named = tmp_path / ("w" * 240)
+    shutil.copy(sqlite_database.path, long_named)
+    database = Database(f"sqlite:///{long_named}")
+    path = keys.key_file(database)
+    path.write_text(OLD)
+    with pytest.raises(ConfigurationError, match=r"cannot be written \(OSError\)"):
+        rotate(database, "")
+    assert path.read_text() == OLD
+    database.close()
 
 
 def test_a_readable_key_file_is_not_moved(sqlite_database, key_file):
