@@ -76,17 +76,28 @@ class ReadSpan:
 
 @dataclass(slots=True)
 class Batch:
-    """Content of one transaction: stream -> records, and the span that was read completely, if any."""
+    """Content of one transaction.
+
+    Attributes:
+        streams: Stream -> records.
+        read: The span that was read completely, if any.
+        answered: Stream -> key of a record (of a recovery its sleep's id) -> when it was requested, for the
+            records that the batch answers completely. Their events can be closed.
+    """
 
     streams: dict[str, StreamBatch] = field(default_factory=dict)
     read: ReadSpan | None = None
+    answered: dict[str, dict[Any, datetime]] = field(default_factory=dict)
 
     def of(self, stream: str) -> StreamBatch:
         """Return the part of one stream, which may be added to."""
         return self.streams.setdefault(stream, StreamBatch())
 
+    def set_answered(self, stream: str, key: Any, asked_at: datetime) -> None:
+        self.answered.setdefault(stream, {})[key] = asked_at
+
     def __bool__(self) -> bool:
-        return self.read is not None or any(self.streams.values())
+        return self.read is not None or any(self.streams.values()) or any(self.answered.values())
 
 
 def commit(connection: Connection, user_id: int, batch: Batch, at: datetime) -> dict[str, StoreStats]:

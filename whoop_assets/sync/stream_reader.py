@@ -3,7 +3,6 @@
 `commit_batch` is the write path: one transaction stores a batch and closes the events that it answers.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -29,9 +28,6 @@ from whoop_assets.webhooks import attempts
 from whoop_assets.whoop_api.errors import BadRequest, Refused, ServerFault, Unavailable, UnreadableResponse
 from whoop_assets.whoop_api.streams import CYCLES, Stream
 from whoop_assets.whoop_day import Calendar
-
-Answered = Mapping[str, Mapping[Any, datetime]]
-"""Stream -> key of a record (of a recovery its sleep's id) -> when it was requested."""
 
 
 class StreamReader:
@@ -160,9 +156,9 @@ class StreamReader:
         if batch:
             self._commit_part(stream, batch, read_at, None)
 
-    def commit(self, batch: Batch, answered: Answered) -> None:
+    def commit(self, batch: Batch) -> None:
         """Commit a batch, close the events of the answered records, and add the outcome to the stats."""
-        outcome = commit_batch(self.database, self.user_id, batch, answered, closed_by=self._closed_by)
+        outcome = commit_batch(self.database, self.user_id, batch, closed_by=self._closed_by)
         self.stats.add(outcome[self.stats.stream])
 
     def count_requests(self) -> None:
@@ -191,7 +187,7 @@ class StreamReader:
         streams = {stream.name: part} if cycles is None else {CYCLES.name: cycles, stream.name: part}
         moments: dict[Any, datetime] = {record.key: read_at for record in part.rejected}
         moments |= part.gone | {record.key: record.requested_at for record in part.records}
-        self.commit(Batch(streams, read), {stream.name: moments})
+        self.commit(Batch(streams, read, {stream.name: moments}))
 
     def _unknown_cycles(self, stream: Stream, piece: Piece, calendar: Calendar) -> StreamBatch | None:
         """Request the cycles that records of the piece name and that are not stored."""
@@ -212,15 +208,12 @@ class StreamReader:
             self.stats.warnings.append(warning)
 
 
-def commit_batch(
-    database: Database, user_id: int, batch: Batch, answered: Answered, *, closed_by: str
-) -> dict[str, StoreStats]:
+def commit_batch(database: Database, user_id: int, batch: Batch, *, closed_by: str) -> dict[str, StoreStats]:
     """Store the batch and close the events of the answered records.
 
     An event stays open if it came after the request, or if the response was older than the stored content.
 
     Args:
-        answered: The records that the batch answers completely.
         closed_by: Written to the events: a Dagster run, a command or a lane.
 
     Returns:
@@ -237,7 +230,7 @@ def commit_batch(
         stats = records.commit(connection, user_id, batch, at)
         requested = {
             (stream, str(key)): moment
-            for stream, moments in answered.items()
+            for stream, moments in batch.answered.items()
             for key, moment in moments.items()
             if key not in stats[stream].outdated
         }

@@ -64,12 +64,12 @@ def test_a_day_that_only_an_export_describes_is_stale_after_one_of_its_streams_w
         now = sqlite_database.now(connection)
     span = Span(datetime(2025, 6, 2, tzinfo=UTC), datetime(2025, 6, 5, tzinfo=UTC))
     batch = Batch({stream: StreamBatch()}, ReadSpan(stream, span, now))
-    commit_batch(sqlite_database, -1, batch, {}, closed_by="test")
+    commit_batch(sqlite_database, -1, batch, closed_by="test")
     with sqlite_database.read() as connection:
         assert JUNE_3 in stale(connection)
     again = Batch({stream: StreamBatch()}, ReadSpan(stream, span, now + timedelta(seconds=1)))
     with sqlite_database.write() as connection:
         STALE_DAYS.clear(connection, STALE_DAYS.stale(connection))
-    commit_batch(sqlite_database, -1, again, {}, closed_by="test")
+    commit_batch(sqlite_database, -1, again, closed_by="test")
     with sqlite_database.read() as connection:
         assert stale(connection) == set()

@@ -8,10 +8,8 @@ strain of its cycle.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
 
 from whoop_assets.errors import (
     BudgetExhausted,
@@ -60,20 +58,6 @@ _MAX_SERVER_FAULTS = 2
 """After this many 5xx responses in a row the fault is WHOOP's, not the record's."""
 
 
-@dataclass(slots=True)
-class _Responses:
-    """Responses of WHOOP, until one transaction stores them.
-
-    `answered`: stream -> key -> when it was requested, for records that are answered completely.
-    """
-
-    batch: Batch = field(default_factory=Batch)
-    answered: dict[str, dict[Any, datetime]] = field(default_factory=dict)
-
-    def set_answered(self, stream: Stream, key: str, asked_at: datetime) -> None:
-        self.answered.setdefault(stream.name, {})[key] = asked_at
-
-
 class EventLoad:
     """Loads what a member's events of one stream name; of cycles, everything from the latest known one on."""
 
@@ -114,11 +98,11 @@ class EventLoad:
         by_record: dict[str, list[Event]] = {}
         for event in events:
             by_record.setdefault(event.record_id or "", []).append(event)
-        responses = _Responses()
+        batch = Batch()
         try:
-            errors = self._request_all(by_record, request, responses)
-            if responses.batch or responses.answered:
-                self._reader.commit(responses.batch, responses.answered)
+            errors = self._request_all(by_record, request, batch)
+            if batch:
+                self._reader.commit(batch)
             self._read_unclosed_cycles()
         finally:
             self._reader.count_requests()
@@ -136,14 +120,14 @@ class EventLoad:
     def _request_all(
         self,
         by_record: dict[str, list[Event]],
-        request: Callable[[str, datetime, _Responses], None],
-        responses: _Responses,
+        request: Callable[[str, datetime, Batch], None],
+        batch: Batch,
     ) -> dict[str, WhoopError]:
         errors: dict[str, WhoopError] = {}
         faults = 0
         for number, (key, events) in enumerate(by_record.items()):
             try:
-                request(key, max(event.open_since for event in events), responses)
+                request(key, max(event.open_since for event in events), batch)
                 faults = 0
             except _FATAL:
                 raise
@@ -156,24 +140,24 @@ class EventLoad:
 
     # The two methods below handle one record. They mark it as answered last, after its cycles are known.
 
-    def _request_by_url(self, stream: Stream, key: str, since: datetime, responses: _Responses) -> None:
+    def _request_by_url(self, stream: Stream, key: str, since: datetime, batch: Batch) -> None:
         record, asked_at = self._fetch(stream, key)
-        responses.batch.of(stream.name).add_response(key, record, asked_at)
+        batch.of(stream.name).add_response(key, record, asked_at)
         if record is None and stream is SLEEPS:
-            responses.set_answered(RECOVERIES, key, asked_at)
+            batch.set_answered(RECOVERIES.name, key, asked_at)
         self._read_cycles_at(stream, self._places(stream, key, record), since)
-        responses.set_answered(stream, key, asked_at)
+        batch.set_answered(stream.name, key, asked_at)
 
-    def _request_recovery(self, key: str, since: datetime, responses: _Responses) -> None:
+    def _request_recovery(self, key: str, since: datetime, batch: Batch) -> None:
         """Find a recovery, which has no URL: its sleep names the cycle, and the cycle has a recovery.
 
         If that is another sleep's recovery, look in the collection.
         """
-        part = responses.batch.of(RECOVERIES.name)
-        sleep = self._sleep_of_recovery(key, since, responses)
+        part = batch.of(RECOVERIES.name)
+        sleep = self._sleep_of_recovery(key, since, batch)
         if sleep.deleted_at is not None:
             part.gone[key] = sleep.deleted_at
-            responses.set_answered(RECOVERIES, key, sleep.deleted_at)
+            batch.set_answered(RECOVERIES.name, key, sleep.deleted_at)
             return
         asked_at: datetime | None = None
         if sleep.cycle_id is not None:
@@ -182,7 +166,7 @@ class EventLoad:
                 part.add(record)
                 if record.key in (key, None):
                     self._read_cycles_at(RECOVERIES, [sleep], since)
-                    responses.set_answered(RECOVERIES, key, asked_at)
+                    batch.set_answered(RECOVERIES.name, key, asked_at)
                     return
         # The cycle of a nap can have two recoveries, and only the collection has both.
         end = None if sleep.end is None else sleep.end + _MOMENT
@@ -203,9 +187,9 @@ class EventLoad:
                 )
             part.gone[key] = asked_at
         self._read_cycles_at(RECOVERIES, [sleep], since)
-        responses.set_answered(RECOVERIES, key, asked_at)
+        batch.set_answered(RECOVERIES.name, key, asked_at)
 
-    def _sleep_of_recovery(self, key: str, since: datetime, responses: _Responses) -> RecordLookup:
+    def _sleep_of_recovery(self, key: str, since: datetime, batch: Batch) -> RecordLookup:
         """Return the sleep as WHOOP has it after `since`, with `deleted_at` if it is gone."""
         stored = self._stored(SLEEPS, key)
         if stored is not None:
@@ -216,7 +200,7 @@ class EventLoad:
             recovery = self._stored(RECOVERIES, key)
             return RecordLookup() if recovery is None else RecordLookup(recovery.cycle_id)
         record, asked_at = self._fetch(SLEEPS, key)
-        responses.batch.of(SLEEPS.name).add_response(key, record, asked_at)
+        batch.of(SLEEPS.name).add_response(key, record, asked_at)
         if record is None:
             self._read_cycles_at(SLEEPS, self._places(SLEEPS, key, None), since)
             return RecordLookup(deleted_at=asked_at)
