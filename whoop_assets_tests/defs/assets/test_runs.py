@@ -219,5 +219,5 @@ def test_a_check_reports_a_record_that_cannot_be_parsed(project):
         check = evaluation(result, "loads_complete")
         assert not check.passed
         assert check.severity == dg.AssetCheckSeverity.WARN
-        assert "1 records could not be parsed" in check.description
+        assert "1 record that could not be parsed" in check.description
         assert str(p.home.member) in check.description
