@@ -48,7 +48,7 @@ class InboxBusy(WhoopError):
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """A delivery, or None for a probe, and the future that gets the outcome."""
+    """A delivery, or None for a test, and the future that gets the outcome."""
 
     delivery: Delivery | None
     answer: "asyncio.Future[str]"
@@ -79,24 +79,17 @@ class InboxWriter:
     def alive(self) -> bool:
         return self._thread.is_alive()
 
-    async def store(self, delivery: Delivery) -> str:
-        """Store a delivery and wait for its commit.
+    async def store(self, delivery: Delivery | None) -> str:
+        """Store a delivery and wait for its commit. None tests whether a delivery could be stored.
 
         Returns:
-            `open`, `parked` or `duplicate`.
+            `open`, `parked` or `duplicate`; empty for None.
 
         Raises:
             DatabaseError: The database refused it.
             InboxFull: Too many deliveries wait.
             InboxBusy: It is not committed in time. It stays in the queue until the database commits it.
         """
-        return await self._commit_of(delivery)
-
-    async def probe(self) -> None:
-        """Open a write transaction after the waiting deliveries. Raises the errors of `store`."""
-        await self._commit_of(None)
-
-    async def _commit_of(self, delivery: Delivery | None) -> str:
         if self._queue.qsize() >= MAX_WAITING:
             raise InboxFull(
                 f"{MAX_WAITING} deliveries wait for the database: WHOOP will send this one again."

@@ -52,7 +52,7 @@ class Health:
             return "nothing is written any more"
         try:
             await run_in_threadpool(schema.check, self._database)
-            await self._writer.probe()
+            await self._writer.store(None)
         except SchemaMismatch:
             return "the database's schema is of another version"
         except InboxBusy:

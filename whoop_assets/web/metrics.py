@@ -39,21 +39,12 @@ class Metrics:
         self._up = Gauge("whoop_database_up", "Whether the database answers.", registry=self._registry)
 
     def count_delivery(self, outcome: str, seconds: float) -> None:
-        """Count one delivery.
-
-        Args:
-            outcome: One of OUTCOMES.
-            seconds: Time from its headers to its response.
-        """
+        """Count a delivery with one of OUTCOMES, and the seconds from its headers to its response."""
         self._outcomes[outcome].inc()
         self._seconds.observe(seconds)
 
     def text(self, database: dict[str, tuple[str, float]] | None) -> bytes:
-        """Return all metrics.
-
-        Args:
-            database: Gauge -> (meaning, value) read from the database; None if the database does not answer.
-        """
+        """Return all metrics. `database`: gauge -> (meaning, value); None if the database does not answer."""
         self._up.set(0 if database is None else 1)
         registry = CollectorRegistry()
         for name, (meaning, value) in (database or {}).items():
