@@ -74,7 +74,7 @@ def open_database(settings: Settings, *, durable: bool = False, create: bool = F
 def prepare(database: Database) -> None:
     """Check the schema, or create it in an empty database. Raises SchemaMismatch for another version."""
     with database.read() as connection:
-        found = _revision(connection)
+        found = revision(connection)
         if found is not None:
             _require_newest(database, connection, found)
     if found is None:
@@ -84,7 +84,7 @@ def prepare(database: Database) -> None:
 def check(database: Database) -> None:
     """Raise DatabaseUnreachable, or SchemaMismatch unless the schema has this version."""
     with database.read() as connection:
-        _require_newest(database, connection, _revision(connection) or "none")
+        _require_newest(database, connection, revision(connection) or "none")
 
 
 def _require_newest(database: Database, connection: Connection, found: str) -> None:
@@ -93,11 +93,11 @@ def _require_newest(database: Database, connection: Connection, found: str) -> N
             f"The database {database.shown} has no tables of whoop-assets: correct its address, or run"
             " `whoop-assets db upgrade` to create them."
         )
-    if found != _newest():
+    if found != newest():
         _require_known(database, found)
         raise SchemaMismatch(
             f"The database {database.shown} has schema {found}, and this version of whoop-assets needs"
-            f" {_newest()}: run `whoop-assets db upgrade`."
+            f" {newest()}: run `whoop-assets db upgrade`."
         )
     derived_versions.require_current(connection)
 
@@ -110,10 +110,10 @@ def _require_known(database: Database, found: str) -> None:
             " which cannot be upgraded: set WHOOP_DATABASE_URL to a new database, then run `whoop-assets"
             " connect` and `whoop-assets backfill --all`, and import exports again."
         )
-    if found not in {script.revision for script in _scripts().walk_revisions()}:
+    if found not in {script.revision for script in scripts().walk_revisions()}:
         raise SchemaMismatch(
             f"The database {database.shown} has schema {found}, which is newer than this version of"
-            f" whoop-assets ({_newest()}): install the newer whoop-assets."
+            f" whoop-assets ({newest()}): install the newer whoop-assets."
         )
 
 
@@ -128,7 +128,7 @@ class Upgrade(NamedTuple):
 def upgrade(database: Database) -> Upgrade:
     """Upgrade the schema, and mark rows stale that an older version computed, in one transaction."""
     with database.write_schema() as connection:
-        before = _revision(connection)
+        before = revision(connection)
         if before is not None:
             _require_known(database, before)
         elif foreign := sorted(set(inspect(connection).get_table_names()) & metadata.tables.keys()):
@@ -136,12 +136,12 @@ def upgrade(database: Database) -> Upgrade:
                 f"The database {database.shown} belongs to another program: it has a table {foreign[0]}. Set"
                 " WHOOP_DATABASE_URL to another database."
             )
-        config = _config()
+        config = alembic_config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         _set_comments(connection)
         outdated = mark_outdated(connection, database.now(connection))
-    return Upgrade(before, _newest(), outdated if before else [])
+    return Upgrade(before, newest(), outdated if before else [])
 
 
 def _set_comments(connection: Connection) -> None:
@@ -157,14 +157,16 @@ def _set_comments(connection: Connection) -> None:
             connection.execute(SetColumnComment(column))
 
 
-def _revision(connection: Connection) -> str | None:
+def revision(connection: Connection) -> str | None:
+    """Return the schema version of the database; None if it has no tables of whoop-assets."""
     return MigrationContext.configure(
         connection, opts={"version_table": VERSION_TABLE}
     ).get_current_revision()
 
 
-def _newest() -> str:
-    return _head_of(str(_config().get_main_option("script_location")))
+def newest() -> str:
+    """Return the schema version that this program needs."""
+    return _head_of(str(alembic_config().get_main_option("script_location")))
 
 
 @cache
@@ -178,11 +180,13 @@ def _head_of(location: str) -> str:
     return head
 
 
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())
+def scripts() -> ScriptDirectory:
+    """Return all migrations of this program."""
+    return ScriptDirectory.from_config(alembic_config())
 
 
-def _config() -> Config:
+def alembic_config() -> Config:
+    """Return the configuration of alembic, which names the folder of the migrations."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     return config

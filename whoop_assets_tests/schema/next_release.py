@@ -35,11 +35,11 @@ def add_migration(folder: Path, monkeypatch: pytest.MonkeyPatch, *statements: st
     Returns:
         The revision that was the newest before.
     """
-    before = schema._newest()
+    before = schema.newest()
     migrations = shutil.copytree(Path(schema.__file__).parent / "migrations", folder / "migrations")
     text = _MIGRATION.format(revision=NEXT, before=before, statements="\n    ".join(statements))
     (migrations / "versions" / "next.py").write_text(text)
     config = Config()
     config.set_main_option("script_location", str(migrations))
-    monkeypatch.setattr(schema, "_config", lambda: config)
+    monkeypatch.setattr(schema, "alembic_config", lambda: config)
     return before

@@ -10,13 +10,12 @@ import pytest
 from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import event, func, insert, select, text
 
 from whoop_assets import database_copy
 from whoop_assets.database_copy import Fingerprint
 from whoop_assets.db.database import Database
 from whoop_assets.errors import ConfigurationError, CopyRefused, SchemaMismatch
-from whoop_assets.members import tables as member_tables
 from whoop_assets.records import tables as record_tables
 from whoop_assets.request_budget import tables as budget_tables
 from whoop_assets.schema import metadata
@@ -56,13 +55,17 @@ def counts(database):
 
 @pytest.mark.parametrize(("of", "to"), PAIRS)
 @pytest.mark.parametrize("empty", [True, *slow(False)])
-def test_every_table_is_equal_on_both_sides(new_database_url, opened, of, to, empty, monkeypatch):
-    monkeypatch.setattr(database_copy, "ROWS_PER_BATCH", 2)
+def test_every_table_is_equal_on_both_sides(new_database_url, opened, of, to, empty):
     source = filled(opened(new_database_url(of)))
+    with source.write() as connection:  # more than one batch of one table
+        connection.execute(record_tables.stale_days.delete())
+        stale_days = {"stale_days": tables_of(connection)["stale_days"]}
+        fill(connection, stale_days, rows=database_copy.ROWS_PER_BATCH + 1)
     target = opened(new_database_url(to, empty=empty))
     found = database_copy.copy(source, target)
     assert {one.table for one in found} == set(metadata.tables)
-    assert all(one.equal and one.here.rows == 5 for one in found)
+    assert all(one.equal for one in found)
+    assert {one.here.rows for one in found} == {5, database_copy.ROWS_PER_BATCH + 1}
     assert counts(target) == counts(source)
     assert database_copy.compare(source, target) == found == database_copy.compare(target, source)
     # By hand: JSON letter by letter, all other values as the types of the tables read them.
@@ -184,15 +187,14 @@ def test_another_writer_in_postgresql_is_an_error(new_database_url, opened, monk
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_the_source_is_locked_for_writers_during_the_copy(new_database_url, opened, monkeypatch, kind):
+def test_the_source_is_locked_for_writers_during_the_copy(new_database_url, opened, kind):
     source = filled(opened(new_database_url(kind)))
     target = opened(new_database_url("sqlite"))
     other = opened(source.url.render_as_string(hide_password=False))
     refused = []
-    real = database_copy._continue_numbering
 
-    def in_the_middle(connection, table):
-        if table is member_tables.members:
+    def in_the_middle(_connection, _cursor, statement, *_):
+        if statement.startswith("INSERT INTO members"):
             with (
                 pytest.raises(Exception, match=r"OperationalError|LockNotAvailable") as error,
                 other.engine.connect() as o,
@@ -202,9 +204,8 @@ def test_the_source_is_locked_for_writers_during_the_copy(new_database_url, open
                 o.exec_driver_sql(wait)
                 o.execute(record_tables.stale_days.delete())
             refused.append(error)
-        real(connection, table)
 
-    monkeypatch.setattr(database_copy, "_continue_numbering", in_the_middle)
+    event.listen(target.engine, "after_cursor_execute", in_the_middle)
     assert all(one.equal for one in database_copy.copy(source, target))
     assert len(refused) == 1
 

@@ -41,7 +41,7 @@ def test_an_empty_database_gets_exactly_the_tables_of_the_program(empty):
 
 
 def test_no_migration_has_the_name_of_an_unreleased_schema():
-    names = {script.revision for script in schema._scripts().walk_revisions()}
+    names = {script.revision for script in schema.scripts().walk_revisions()}
     assert names & schema.UNRELEASED == set()
 
 
@@ -105,7 +105,7 @@ def test_an_upgrade_that_fails_halfway_leaves_the_schema_as_it_was(database, tmp
         schema.upgrade(database)
     with database.read() as connection:
         assert not inspect(connection).has_table("of_the_next_release")
-        assert schema._revision(connection) == before
+        assert schema.revision(connection) == before
 
 
 def test_a_database_of_another_program_is_left_alone(empty_database_url):

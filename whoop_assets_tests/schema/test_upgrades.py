@@ -15,7 +15,7 @@ from whoop_assets_tests.support.data.filling import columns, contents, fill, tab
 from whoop_assets_tests.support.fixed_time import NOW
 from whoop_assets_tests.support.processes import together
 
-REVISIONS = sorted(script.revision for script in schema._scripts().walk_revisions())
+REVISIONS = sorted(script.revision for script in schema.scripts().walk_revisions())
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def empty(empty_database_url):
 def at(database, revision):
     """Give the empty database the schema of that release."""
     with database.write_schema() as connection:
-        config = schema._config()
+        config = schema.alembic_config()
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
         schema.mark_outdated(connection, NOW)
@@ -71,7 +71,7 @@ def upgraded(url):
 
 @pytest.mark.slow
 def test_one_of_several_processes_upgrades_and_the_others_do_nothing(empty_database_url):
-    newest = schema._newest()
+    newest = schema.newest()
     results = together(3, upgraded, empty_database_url)
     assert sorted(results, key=str) == [(newest, newest, []), (newest, newest, []), (None, newest, [])]
 

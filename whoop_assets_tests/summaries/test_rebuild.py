@@ -153,13 +153,14 @@ def test_building_again_changes_nothing(built):
     assert kept(built) == before
 
 
-def test_batches_give_the_same_rows(built, monkeypatch):
+def test_batches_give_the_same_rows(built):
     whole = kept(built)[0]
     with built.write(MEMBERS) as connection:
         summary_store.replace_rows(connection, trends_table.c.day, MEMBERS, day(0), day(LENGTH), [], NOW)
-    monkeypatch.setattr(rebuild, "MAX_BATCH_DAYS", 17)
-    monkeypatch.setattr(rebuild, "MAX_BATCH_MEMBERS", 1)
-    rebuild_trends(built, MEMBERS, day(0), day(LENGTH))
+    # A batch of days ends within the days that have rows, and a batch of members between the two members.
+    others = range(min(MEMBERS) - rebuild.MAX_BATCH_MEMBERS + 1, min(MEMBERS))
+    first = day(17 - rebuild.MAX_BATCH_DAYS)
+    rebuild_trends(built, [*others, *MEMBERS], first, day(LENGTH))
     assert kept(built)[0] == whole
 
 
