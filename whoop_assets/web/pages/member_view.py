@@ -22,6 +22,14 @@ from whoop_assets.web.pages.rendering import PageRefused, PageRenderer, Visitor
 from whoop_assets.whoop_api.streams import ALL_STREAMS
 from whoop_assets.whoop_day import local_date
 
+STATUS_TEXTS = {
+    member_store.CONNECTED: (texts.STATUS_CONNECTED, "green", texts.EXPLAIN_CONNECTED),
+    member_store.RECONNECTION_NEEDED: (texts.STATUS_RECONNECT, "red", texts.EXPLAIN_RECONNECT),
+    member_store.DISCONNECTED: (texts.STATUS_DISCONNECTED, "red", texts.EXPLAIN_DISCONNECTED),
+    member_store.EXPORT_ONLY: (texts.STATUS_EXPORT, "", texts.EXPLAIN_EXPORT),
+}
+"""Status of a member -> its label, the CSS class of the label, and the explanation."""
+
 
 def show_member(pages: PageRenderer, visitor: Visitor, user_id: int) -> str:
     """Return a member's page: with buttons for the member, without for an operator.
@@ -97,12 +105,7 @@ def _connection_card(state: ConnectionState, due_at: datetime | None, now: datet
         return texts.NEVER if moment is None else local_time(moment, state.offset, now)
 
     status = state.member.status
-    label, kind, explanation = {
-        member_store.CONNECTED: (texts.STATUS_CONNECTED, "green", texts.EXPLAIN_CONNECTED),
-        member_store.RECONNECTION_NEEDED: (texts.STATUS_RECONNECT, "red", texts.EXPLAIN_RECONNECT),
-        member_store.DISCONNECTED: (texts.STATUS_DISCONNECTED, "red", texts.EXPLAIN_DISCONNECTED),
-        member_store.EXPORT_ONLY: (texts.STATUS_EXPORT, "", texts.EXPLAIN_EXPORT),
-    }[status]
+    label, kind, explanation = STATUS_TEXTS[status]
     importing = state.importing
     if importing is not None:
         label, kind = texts.STATUS_IMPORTING, "yellow"

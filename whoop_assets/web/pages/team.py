@@ -15,6 +15,7 @@ from whoop_assets.report.formatting import hours, number, number_range
 from whoop_assets.web.connecting import page_address
 from whoop_assets.web.pages import texts
 from whoop_assets.web.pages.me import MemberPages
+from whoop_assets.web.pages.member_view import STATUS_TEXTS
 from whoop_assets.web.pages.queries import TeamMember, team
 from whoop_assets.web.pages.rendering import PageRefused, PageRenderer, Visitor
 from whoop_assets.web.pages.service import PageService
@@ -23,12 +24,6 @@ INVITATION_LIFETIME = timedelta(hours=72)
 MIN_SLEEP_SHARE = 0.75
 MAX_LOAD_RATIO = 1.5
 _ID = re.compile(r"-?[1-9][0-9]{0,17}", re.ASCII)
-_STATUS = {
-    member_store.CONNECTED: texts.STATUS_CONNECTED,
-    member_store.RECONNECTION_NEEDED: texts.STATUS_RECONNECT,
-    member_store.DISCONNECTED: texts.STATUS_DISCONNECTED,
-    member_store.EXPORT_ONLY: texts.STATUS_EXPORT,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +119,7 @@ def team_row(member: TeamMember, now: datetime) -> TeamRow:
         reasons.append((100, texts.STATUS_RECONNECT))
     elif member.status == member_store.CONNECTED and (day is None or day.number("recovery_score") is None):
         reasons.append((5, texts.NO_DATA_TODAY))
-    connected = member.status == member_store.CONNECTED
+    label, kind, _ = STATUS_TEXTS[member.status]
     return TeamRow(
         user_id=member.user_id,
         weight=sum(weight for weight, _ in reasons),
@@ -138,8 +133,8 @@ def team_row(member: TeamMember, now: datetime) -> TeamRow:
         sleep=f"{hours(asleep)} / {hours(needed)}",
         strain=number(None if yesterday is None else yesterday.number("strain"), 1),
         load_ratio=number(ratio, 2),
-        status=_STATUS[member.status],
-        status_kind="green" if connected else "red" if member.status != member_store.EXPORT_ONLY else "",
+        status=label,
+        status_kind=kind,
         age=_age(member.read_at, now),
     )
 
