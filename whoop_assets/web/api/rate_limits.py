@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable
 
 MINUTE = 60.0
 MAX_BUCKETS = 10_000
+"""Above this number, the key that was used longest ago gets a new bucket with its next request."""
 
 
 class ClientRateLimits:
@@ -30,15 +31,11 @@ class ClientRateLimits:
         limit = float(per_minute)
         with self._lock:
             now = self._now()
-            if key not in self._buckets and len(self._buckets) >= MAX_BUCKETS:
-                self._drop_full(now)
-            left, since = self._buckets.get(key, (limit, now))
-            left = min(limit, left + (now - since) * limit / MINUTE)
-            if left < 1.0:
-                return math.ceil((1.0 - left) * MINUTE / limit)
-            self._buckets[key] = (left - 1.0, now)
-            return None
-
-    def _drop_full(self, now: float) -> None:
-        # After a minute without requests a bucket is full again, which is as good as none.
-        self._buckets = {key: entry for key, entry in self._buckets.items() if now - entry[1] < MINUTE}
+            bucket = self._buckets.pop(key, (limit, now))
+            left = min(limit, bucket[0] + (now - bucket[1]) * limit / MINUTE)
+            enough = left >= 1.0
+            # Put back last, so that the first is the one that was used longest ago.
+            self._buckets[key] = (left - 1.0, now) if enough else bucket
+            if len(self._buckets) > MAX_BUCKETS:
+                del self._buckets[next(iter(self._buckets))]
+            return None if enough else math.ceil((1.0 - left) * MINUTE / limit)
