@@ -1,15 +1,12 @@
 """Alerts by HTTP and e-mail, and the sensor that sends them for failed runs."""
 
 import email
-import json
 import socketserver
 import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import dagster as dg
 import pytest
 
-from whoop_assets.defs import alerts
 from whoop_assets.defs.alerts import Alert, send
 from whoop_assets.defs.asset_namespace import AssetNamespace
 from whoop_assets.defs.resources import WhoopResource
@@ -18,27 +15,6 @@ from whoop_assets.errors import ConfigurationError
 from whoop_assets.settings import Settings
 
 ALERT = Alert("refresh", "0123456789ab", "Run 0123456789ab of refresh failed.", "2026-11-21")
-
-
-@pytest.fixture
-def listener():
-    """An HTTP server; yields its URL and the list of posted bodies."""
-    posted = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            posted.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(500 if "broken" in self.path else 204)
-            self.end_headers()
-
-        def log_message(self, format, *args):
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/hook", posted
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.fixture
@@ -194,17 +170,17 @@ def failure_context(instance, tags):
         ({"whoop/lane": "schedule"}, True),
     ],
 )
-def test_a_failed_run_sends_an_alert_unless_it_is_retried(monkeypatch, instance, tags, sent):
-    alerts_sent = []
-    monkeypatch.setattr(alerts, "send", lambda alert, settings: alerts_sent.append(alert) or [])
+def test_a_failed_run_sends_an_alert_unless_it_is_retried(monkeypatch, listener, instance, tags, sent):
+    url, posted = listener
+    monkeypatch.setenv("WHOOP_ALERT_URL", url)
     SENSOR(failure_context(instance, tags))
     if not sent:
-        assert alerts_sent == []
+        assert posted == []
         return
-    (alert,) = alerts_sent
-    assert alert.job == "keep_tokens"
-    assert alert.run_id in alert.sentence
-    assert "raise_error" in alert.sentence
+    (alert,) = posted
+    assert alert["job"] == "keep_tokens"
+    assert alert["run_id"] in alert["text"]
+    assert "raise_error" in alert["text"]
     assert "secret" not in repr(alert)
 
 

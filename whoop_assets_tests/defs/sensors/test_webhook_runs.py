@@ -5,22 +5,19 @@ from datetime import datetime, timedelta
 
 import dagster as dg
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import Engine, delete, event, update
 
 from whoop_assets import whoop_definitions
 from whoop_assets.clock import SystemClock
 from whoop_assets.definitions import NAMESPACE, defs
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors import stale_summaries, webhook_events
-from whoop_assets.defs.sensors import webhooks as sensor_module
-from whoop_assets.errors import BudgetExhausted
 from whoop_assets.members import store as member_store
 from whoop_assets.members.tables import members as members_table
 from whoop_assets.records.stale_days import STALE_DAYS
 from whoop_assets.records.tables import workouts as workouts_table
 from whoop_assets.webhooks import attempts
 from whoop_assets.webhooks.tables import webhook_events as ledger
-from whoop_assets.whoop_api.client import WhoopClient
 from whoop_assets_tests.defs.dagster_project import asset_names
 from whoop_assets_tests.defs.sensors.webhook_loads import (
     is_stored_as_at_whoop,
@@ -201,19 +198,23 @@ def test_a_member_who_must_reconnect_postpones_only_their_own_events(p, inbox):
 
 
 @pytest.mark.slow
-def test_an_exhausted_budget_postpones_events_without_counting_an_attempt(p, inbox, monkeypatch):
-    later = p.now() + timedelta(hours=3)
-
-    def spent(*_, **__):
-        raise BudgetExhausted("Nothing is left before tomorrow.", retry_at=later)
-
+def test_an_exhausted_budget_postpones_events_without_counting_an_attempt(p, inbox):
     rescore(p, "workouts", 0, 2)
     inbox.receive()
-    with monkeypatch.context() as patch:
-        patch.setattr(WhoopClient, "page", spent)
-        process_due_events(p)
+    limited = {
+        "status": 429,
+        "headers": {
+            "X-RateLimit-Limit": "100, 100;window=60",
+            "X-RateLimit-Remaining": "0",
+            "X-RateLimit-Reset": "10800",
+        },
+    }
+    p.home.world.inject_fault("answer", count=None, path_prefix="/v2", **limited)
+    earliest = p.now() + timedelta(hours=3)
+    process_due_events(p)
     (event,) = inbox.events()
-    assert (event.state, event.attempts, event.next_attempt_at) == ("open", 0, later)
+    assert (event.state, event.attempts) == ("open", 0)
+    assert earliest <= event.next_attempt_at <= p.now() + timedelta(hours=3, minutes=1)
 
 
 @pytest.mark.slow
@@ -249,21 +250,29 @@ def test_ticks_wait_for_events_only_in_this_projects_own_deployment(p, monkeypat
         evaluate(defs)
 
 
-def test_a_waiting_tick_finds_an_event_that_arrives(p, inbox, monkeypatch):
-    real_due, calls = sensor_module._due, []
+DUE_EVENTS = "ORDER BY webhook_events.next_attempt_at"
+"""Part of the query for due events."""
 
-    def due(*args):
-        calls.append(args)
-        if len(calls) == 3:
-            rescore(p, "workouts", 0, 2)
-            inbox.receive()
-        return real_due(*args)
 
-    monkeypatch.setattr(sensor_module, "_due", due)
-    monkeypatch.setattr(sensor_module, "POLL_INTERVAL", timedelta(milliseconds=1))
-    waiting = replace(NAMESPACE, webhook_wait=timedelta(minutes=5))
-    assert len(p.tick(webhook_events, namespace=waiting).run_requests) == 1
-    assert len(calls) == 3
+def test_a_waiting_tick_finds_an_event_that_arrives(p, inbox):
+    queries = 0
+
+    def after_query(connection, _cursor, statement, *_):
+        """Let an event arrive after the tick's first query, which cannot see it."""
+        nonlocal queries
+        if connection.engine is not p.home.database.engine and DUE_EVENTS in statement:
+            queries += 1
+            if queries == 1:
+                rescore(p, "workouts", 0, 2)
+                inbox.receive()
+
+    event.listen(Engine, "after_cursor_execute", after_query)
+    try:
+        waiting = replace(NAMESPACE, webhook_wait=timedelta(minutes=5))
+        assert len(p.tick(webhook_events, namespace=waiting).run_requests) == 1
+    finally:
+        event.remove(Engine, "after_cursor_execute", after_query)
+    assert queries >= 2
 
 
 def test_days_that_change_during_an_event_run_are_requested_after_its_end(p, inbox):
