@@ -97,7 +97,7 @@ def delete_confirmed(
     ]
     if not gone:
         return stats
-    latest = _latest_cycle(connection, user_id) if stream == "cycles" else None
+    latest = latest_cycle(connection, user_id) if stream == "cycles" else None
     connection.execute(
         update(table)
         .where(key_column == bindparam("gone_key"))
@@ -259,7 +259,7 @@ def _write(
     is_cycles = stream == "cycles"
     # A cycle's day follows from the cycle itself.
     days = Calendar(()) if is_cycles else day_assignment.calendar(connection, user_id)
-    latest = _latest_cycle(connection, user_id) if is_cycles else None
+    latest = latest_cycle(connection, user_id) if is_cycles else None
     sleep_ids = [record.key for record in records] if stream == "recoveries" else []
     sleeps_by_id = day_assignment.sleep_times(connection, sleep_ids)
     new_rows, changed_rows = [], []
@@ -336,13 +336,13 @@ def _reassign_after_cycles(
         affected = day_assignment.affected_by_cycles(spans, ids, days)
         changed_days = day_assignment.reassign_days(connection, user_id, affected, days, at)
     # A day is partial only if its cycle is the member's latest.
-    latest_after = _latest_cycle(connection, user_id)
+    latest_after = latest_cycle(connection, user_id)
     if latest_before != latest_after:
         changed_days |= {latest[1] for latest in (latest_before, latest_after) if latest is not None}
     return changed_days
 
 
-def _latest_cycle(connection: Connection, user_id: int) -> tuple[int, date] | None:
+def latest_cycle(connection: Connection, user_id: int) -> tuple[int, date] | None:
     """Return id and day of the member's latest cycle."""
     query = (
         select(cycles.c.id, cycles.c.day)

@@ -224,7 +224,7 @@ def days_as_they_stand(connection):
     found = {}
     for key, row in filed(connection).items():
         found.setdefault(row["day"], set()).add((key, *row.values()))
-    latest = upsert._latest_cycle(connection, MEMBER)
+    latest = upsert.latest_cycle(connection, MEMBER)
     if latest is not None:
         found.setdefault(latest[1], set()).add(("latest cycle", latest[0]))
     return found

