@@ -204,8 +204,9 @@ def _say(
     rows = ", ".join(f"{name} {count}" for name, count in watcher.rows.items() if count)
     figures = watcher.figures
     click.echo(
-        f"{counted(wanted.days, 'day')}: {figures['requests']} requests, {ran.seconds:.1f} s;"
-        f" {figures['created']} records new, {figures['changed']} changed, {figures['deleted']} deleted."
+        f"{counted(wanted.days, 'day')}: {counted(figures['requests'], 'request')}, {ran.seconds:.1f} s;"
+        f" {counted(figures['created'], 'record')} new, {figures['changed']} changed,"
+        f" {figures['deleted']} deleted."
     )
     click.echo(f"Rows of these days: {rows or 'none'}.")
     with database.read() as connection:
@@ -217,8 +218,8 @@ def _say(
         ]
     if left:
         click.echo(
-            f"{len(left)} summaries outside this range are behind their records: the sensor stale_summaries"
-            " rebuilds them while Dagster runs (`whoop-assets dev`)."
+            f"Outside this range, {counted(len(left), 'day')} with changed records need a new summary: the"
+            " sensor stale_summaries builds it while Dagster runs (`whoop-assets dev`)."
         )
 
 

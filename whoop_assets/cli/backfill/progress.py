@@ -94,7 +94,7 @@ class Bars:
         self._progress.console.print(f"{asset}: {cause}", highlight=False, markup=False, soft_wrap=True)
 
     def requested(self, requests: int) -> None:
-        self._progress.update(self._current, note=f"{requests} requests")
+        self._progress.update(self._current, note=counted(requests, "request"))
 
 
 class Lines:
@@ -129,7 +129,7 @@ class Lines:
     def requested(self, requests: int) -> None:
         news, self._requests = requests - self._requests, requests
         if news and time.monotonic() - self._said > _MIN_PROGRESS_INTERVAL_SECONDS:
-            self._say(f"{requests} requests so far")
+            self._say(f"{counted(requests, 'request')} so far")
 
     def _say(self, text: str) -> None:
         self._said = time.monotonic()

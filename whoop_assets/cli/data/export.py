@@ -6,6 +6,7 @@ import click
 
 from whoop_assets.cli import opening
 from whoop_assets.errors import SinkUnavailable
+from whoop_assets.report.formatting import counted
 from whoop_assets.settings import Settings
 
 
@@ -31,7 +32,7 @@ def parquet(tables: tuple[str, ...], folder: Path) -> None:
         for table in tables:
             done = write(database, table, folder)
             removed = f", {done.removed} removed" if done.removed else ""
-            click.echo(f"{done.folder}  {done.days} days{removed}, {done.rows} rows")
+            click.echo(f"{done.folder}  {counted(done.days, 'day')}{removed}, {counted(done.rows, 'row')}")
 
 
 @export.command()
@@ -59,7 +60,8 @@ def iceberg(tables: tuple[str, ...], rewrite: bool, purge: bool) -> None:
             for note in done.notes:
                 click.echo(f"{name}: {note}", err=True)
             click.echo(
-                f"{namespace}.{name}  {done.days} days and {done.rows} rows written, {done.held} rows in all"
+                f"{namespace}.{name}  {counted(done.days, 'day')} and {counted(done.rows, 'row')} written,"
+                f" {counted(done.held, 'row')} in all"
             )
     if failed:
         raise failed[0]

@@ -93,15 +93,13 @@ def _say(name: str, done: "Imported", instead_of: int | None) -> None:
     for kind, one in done.kinds.items():
         if one.stored.older:
             click.echo(
-                f"{one.stored.older} rows of {kind} were passed over: a newer export that was imported"
-                f" before covers them."
+                f"Passed over: {counted(one.stored.older, 'row')} of {kind}. A newer export that was imported"
+                " before has them."
             )
         if one.repeated:
             click.echo(f"{counted(one.repeated, 'row')} repeated in {one.name}.")
     if done.without_day:
-        click.echo(
-            f"{done.without_day} journal answers name no cycle: they are without a day and are not stored."
-        )
+        click.echo(f"Not stored: {counted(done.without_day, 'journal answer')} that no cycle gives a day.")
     if done.nap_days:
         click.echo(
             f"On {counted(done.nap_days, 'day')} the export has the recovery of a nap, which is not the"
@@ -110,7 +108,7 @@ def _say(name: str, done: "Imported", instead_of: int | None) -> None:
     for name, unknown in done.unknown_columns.items():
         click.echo(f"{name} has columns that are not known, kept only in payload: {', '.join(unknown)}.")
     if done.dismissed:
-        click.echo(f"{done.dismissed} rows were dismissed before and are passed over.")
+        click.echo(f"Passed over: {counted(done.dismissed, 'row')} that you dismissed before.")
     _say_what_is_wrong(done)
     if instead_of is not None:
         click.echo(f"Member {instead_of} is erased; the export now belongs to member {done.user_id}.")

@@ -9,6 +9,7 @@ import click
 from whoop_assets.cli import opening
 from whoop_assets.cli.printing import print_json
 from whoop_assets.errors import WhoopError
+from whoop_assets.report.formatting import counted
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def _show_progress(decided: int) -> None:
 
 def _print(counts: dict[str, int], stats: "ImportStats", replayed: int) -> None:
     if stats.rows:
-        click.echo(f"{stats.rows} rows read, {len(stats.rejected)} rejected.")
+        click.echo(f"{counted(stats.rows, 'row')} read, {len(stats.rejected)} rejected.")
         for reason in stats.rejected[:MAX_ROWS_NAMED]:
             click.echo(f"  {reason}")
     for name, count in counts.items():
@@ -82,7 +83,7 @@ def _require_complete(counts: dict[str, int], problems: "Findings", stats: "Impo
         raise MigrationIncomplete(f"{counts['open']} ids are open: run `whoop-assets migrate-v1` again.")
     if stats.rejected:
         raise MigrationIncomplete(
-            f"{len(stats.rejected)} rows were rejected: correct them and import the source again."
+            f"Rejected: {counted(len(stats.rejected), 'row')}. Correct them, and import the source again."
         )
     if problems.count:
         raise MigrationIncomplete(

@@ -11,6 +11,7 @@ import click
 from whoop_assets.cli import opening
 from whoop_assets.cli.backfill.backfill import DayParam
 from whoop_assets.errors import ConfigurationError, WhoopError
+from whoop_assets.report.formatting import counted
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ def status() -> None:
         given_up = pages.in_state(connection, to.source, [pages.IN_BIN, pages.GONE])
         refused = pages.refusals(connection, to.source)
         obstacle = sources.obstacle(connection, to.source)
-    click.echo(f"Data source {to.source}: {counts.get(pages.WRITTEN, 0)} pages, {len(behind)} days behind.")
+    written = counted(counts.get(pages.WRITTEN, 0), "page")
+    click.echo(f"Data source {to.source}: {written}, {counted(len(behind), 'day')} behind.")
     for user_id, day, state in given_up[:MAX_SHOWN]:
         said = "in the bin" if state == pages.IN_BIN else "gone"
         click.echo(f"Member {user_id}, {day}: the page is {said}.")

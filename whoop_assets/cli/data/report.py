@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from whoop_assets.cli import opening
+from whoop_assets.report.formatting import counted
 from whoop_assets.settings import Settings
 
 
@@ -41,7 +42,7 @@ def report(chosen: tuple[int, ...], title: str, show: bool) -> None:
         today = now.astimezone(ZoneInfo(settings.timezone)).date()
         written = [write_report(database, one.user_id, folder, today, title=title) for one in found]
     for one in written:
-        click.echo(f"{one.path}  {one.days} days, {one.size // 1000} kB")
+        click.echo(f"{one.path}  {counted(one.days, 'day')}, {one.size // 1000} kB")
     if show:
         for one in written:
             if not webbrowser.open(one.path.absolute().as_uri()):

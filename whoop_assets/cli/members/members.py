@@ -206,7 +206,7 @@ def disconnect(member: int, erase: bool, yes: bool) -> None:
         if status == stored.EXPORT_ONLY:
             with database.write([member]) as connection:
                 rows = membership.erase_member(connection, member)
-            click.echo(f"Member {member} is gone; {rows} rows were erased.")
+            click.echo(f"Member {member} is gone; rows erased: {rows}.")
         elif status is not None:
             revoked = _disconnect(settings, member, erase=erase)
         everything = not erase or _erase_outside_tables(settings, database, member, pages, status)
@@ -223,7 +223,7 @@ def _disconnect(settings: Settings, member: int, *, erase: bool) -> bool:
     with opening.connection(settings) as connection:
         done = disconnect_member(connection, member, erase=erase)
     if erase:
-        click.echo(f"Member {member} is disconnected; {done.rows} rows were erased.")
+        click.echo(f"Member {member} is disconnected; rows erased: {done.rows}.")
     else:
         click.echo(f"Member {member} is disconnected and the tokens are deleted; the records are kept.")
     return done.revoked

@@ -97,4 +97,4 @@ def log(member: int) -> None:
         found = stored.recorded(connection, [member])
     for _, actor, action, done_at in found:
         click.echo(f"{done_at:%Y-%m-%d %H:%M:%S} UTC  {actor}: {action}")
-    click.echo(f"{len(found)} entries.")
+    click.echo(f"Entries: {len(found)}.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from whoop_assets.errors import ConfigurationError, DatabaseError
+from whoop_assets.report.formatting import counted
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ def copy(url: str) -> None:
     _print(found, source.shown, target.shown)
     rows = sum(one.here.rows for one in found)
     click.echo(
-        f"{rows} rows copied in {time.monotonic() - began:.1f} s; both sides are equal in every table."
+        f"{counted(rows, 'row')} copied in {time.monotonic() - began:.1f} s;"
+        " both sides are equal in every table."
     )
     click.echo(notice)
     click.echo("Set WHOOP_DATABASE_URL to the new database before anything is started again.")

@@ -114,7 +114,7 @@ def test_an_invalid_cell_and_an_answer_without_a_cycle_are_reported_without_fail
     for member in ("new", "-1"):
         imported = run("import", "odd", "--member", member)
         assert imported.exit_code == 0, imported.output
-        assert "1 journal answers name no cycle: they are without a day" in imported.stdout
+        assert "Not stored: 1 journal answer that no cycle gives a day." in imported.stdout
         assert (
             "physiological_cycles.csv, line 2: Day Strain: a word of 4 characters is not a number"
             in imported.stderr
@@ -136,7 +136,7 @@ def test_dismissed_rows_are_not_reported_again(export_database, tmp_path):
     assert "Dismissed: 1." in run("quarantine", "dismiss", entry["id"]).stdout
     second = run("import", "broken", "--member", "-1")
     assert second.exit_code == 0, second.output
-    assert "1 rows were dismissed before" in second.stdout
+    assert "Passed over: 1 row that you dismissed before." in second.stdout
     assert "Dismissed: 0." in run("quarantine", "dismiss", "--all").stdout
 
 
@@ -186,7 +186,7 @@ def test_a_member_from_an_export_is_erased_without_credentials(export_database):
     assert run("import", "export.zip").exit_code == 0
     assert "--erase" in error_of(run("disconnect", "-1"), 2)
     imported = run("disconnect", "-1", "--erase", "--yes")
-    assert imported.exit_code == 0 and "rows were erased" in imported.stdout
+    assert imported.exit_code == 0 and "rows erased" in imported.stdout
     assert json.loads(run("members", "--json").stdout) == []
 
 

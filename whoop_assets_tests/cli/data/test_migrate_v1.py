@@ -58,7 +58,7 @@ def test_unmapped_ids_and_rejected_rows_fail_the_command(
     assert (report["total"], report["unmapped"], report["answered_404"]) == (len(v1_ids) + 1, 1, 1)
     assert "1 ids are unmapped" in error_of(command_line.run("migrate-v1"))
     source.write_text("kind,v1_id,user_id\nsleep,x,1\n")
-    assert "1 rows were rejected" in error_of(command_line.run("migrate-v1", str(source)))
+    assert "Rejected: 1 row." in error_of(command_line.run("migrate-v1", str(source)))
 
 
 def test_an_unreadable_source_is_named(command_line: CommandLine, tmp_path: Path) -> None:

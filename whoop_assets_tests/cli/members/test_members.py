@@ -97,7 +97,7 @@ def test_erase_asks_for_confirmation_and_reports_the_number_of_rows(command_line
     assert members_json(command_line)[0]["status"] == "connected"
     done = command_line.run("disconnect", str(member), "--erase", typed="y\n")
     # The member, the tokens and one profile snapshot.
-    assert f"Member {member} is disconnected; 3 rows were erased." in done.stdout
+    assert f"Member {member} is disconnected; rows erased: 3." in done.stdout
     assert (done.exit_code, "WHOOP app" in done.output) == (0, False)
     database = command_line.database()
     with database.read() as connection:
@@ -121,7 +121,7 @@ def test_with_a_lost_token_key_erase_asks_the_user_to_revoke_the_grant(command_l
     assert "WHOOP_TOKEN_KEY" in error_of(command_line.run("disconnect", str(member)))
     done = command_line.run("disconnect", str(member), "--erase", "--yes")
     assert done.exit_code == 1
-    assert f"Member {member} is disconnected; 3 rows were erased." in done.stdout
+    assert f"Member {member} is disconnected; rows erased: 3." in done.stdout
     assert done.stderr == "The grant could not be ended at WHOOP: end it in the WHOOP app.\n"
     assert members_json(command_line) == []
 
