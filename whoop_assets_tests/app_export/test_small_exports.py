@@ -114,7 +114,7 @@ def test_journal_answers_without_a_cycle_are_counted_and_leave_no_warning(wareho
     for _ in range(2):
         done = run("import", FOLDER / "jblank")
         assert (done.exit_code, done.stderr) == (0, "")
-        assert "1 journal answers name no cycle: they are without a day" in done.stdout
+        assert "Not stored: 1 journal answer that no cycle gives a day." in done.stdout
     assert [row["answered_yes"] for row in rows(warehouse, imported_journal)] == [True]
     assert rows(warehouse, export_quarantine) == []
 

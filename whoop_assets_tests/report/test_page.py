@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markupsafe import escape
 
@@ -374,6 +374,7 @@ def any_days(draw):
 
 @settings(max_examples=25)
 @given(any_days())
+@example(([daily(TODAY, sleep_duration_minutes=1.0, sleep_needed_minutes=5e-324)], []))
 def test_missing_values_are_dashes_and_never_nan_or_none(rows_and_trends):
     rows, trends = rows_and_trends
     report = report_of(rows, trends=False)
