@@ -6,11 +6,12 @@ import sqlite3
 import struct
 import uuid
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+import time_machine
 from click.testing import CliRunner, Result
 from pyiceberg.avro.file import AvroFile
 from pyiceberg.io.pyarrow import PyArrowFileIO
@@ -32,20 +33,13 @@ from whoop_assets_tests.drills.secret_search import SQLITE
 from whoop_assets_tests.support.fake_notion.server import serve_notion
 from whoop_assets_tests.support.fake_notion.summaries import DEFAULT_PROPERTIES
 from whoop_assets_tests.support.fake_notion.workspace import TOKEN, FakeNotion
+from whoop_assets_tests.support.fixed_time import NOW
 
 DAYS = 3
 SHARED_VALUE = re.compile(r"(?:[A-Za-z_ /]|/v2)+|[\d:.+TZ -]+")
 """Values that identify no member: words such as UNSCORABLE, and times."""
 
 PURGE = ["db", "purge-events", "--older-than", "30"]
-
-
-class FortyDaysLater(datetime):
-    """A `datetime` with a `now` that is forty days ahead."""
-
-    @classmethod
-    def now(cls, tz=None):
-        return datetime.now(tz) + timedelta(days=40)
 
 
 @pytest.fixture
@@ -231,7 +225,7 @@ def test_unreachable_notion_pages_are_named_and_a_second_attempt_erases_them(
 
 
 @pytest.mark.slow
-def test_purging_old_runs_removes_logs_and_charts_and_keeps_partitions(project, monkeypatch):
+def test_purging_old_runs_removes_logs_and_charts_and_keeps_partitions(project):
     with project(days=4) as p:
         first = p.today - timedelta(days=2)
         result = p.run(first, p.today)
@@ -240,8 +234,8 @@ def test_purging_old_runs_removes_logs_and_charts_and_keeps_partitions(project, 
         log = len(p.instance.all_logs(result.run_id))
 
         assert "0 events of 0 runs" in CliRunner().invoke(main, PURGE).stdout
-        monkeypatch.setattr("whoop_assets.cli.operations.db.datetime", FortyDaysLater)
-        purged = CliRunner().invoke(main, PURGE)
+        with time_machine.travel(NOW + timedelta(days=40)):
+            purged = CliRunner().invoke(main, PURGE)
         assert (purged.exit_code, purged.stderr) == (0, "")
         assert "events of 1 runs" in purged.stdout
 
@@ -250,7 +244,8 @@ def test_purging_old_runs_removes_logs_and_charts_and_keeps_partitions(project, 
         days = {(first + timedelta(days=n)).isoformat() for n in range(3)}
         assert p.instance.get_materialized_partitions(NAMESPACE.key("daily_summary")) == days
         assert p.instance.get_run_by_id(result.run_id).is_success
-        assert "0 events of 0 runs" in CliRunner().invoke(main, PURGE).stdout
+        with time_machine.travel(NOW + timedelta(days=40)):
+            assert "0 events of 0 runs" in CliRunner().invoke(main, PURGE).stdout
 
 
 def test_erasing_an_unknown_member_fails(project, monkeypatch):

@@ -1,5 +1,6 @@
 """Webhook events in Dagster: the runs that the sensor requests, and their effect."""
 
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -8,7 +9,6 @@ import pytest
 from sqlalchemy import Engine, delete, event, update
 
 from whoop_assets import whoop_definitions
-from whoop_assets.clock import SystemClock
 from whoop_assets.definitions import NAMESPACE, defs
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors import stale_summaries, webhook_events
@@ -228,36 +228,16 @@ def test_a_missing_scope_parks_the_event_with_a_reason(p, inbox):
     assert "read:workout" in event.reason
 
 
-def test_ticks_wait_for_events_only_in_this_projects_own_deployment(p, monkeypatch):
-    class TickSleeps(Exception):
-        """A tick sleeps."""
-
-    def sleep(_self, seconds):
-        raise TickSleeps
-
-    monkeypatch.setattr(SystemClock, "sleep", sleep)
-
-    def evaluate(definitions):
-        (sensor,) = [sensor for sensor in definitions.sensors if sensor.name == "webhook_events"]
-        with dg.build_sensor_context(
-            instance=p.instance, definitions=defs, resources={"whoop": WhoopResource()}
-        ) as context:
-            return sensor.evaluate_tick(context)
-
-    assert evaluate(whoop_definitions()).skip_message == "No event is due."
-    with pytest.raises(TickSleeps):
-        evaluate(defs)
-
-
 DUE_EVENTS = "ORDER BY webhook_events.next_attempt_at"
 """Part of the query for due events."""
 
 
-def test_a_waiting_tick_finds_an_event_that_arrives(p, inbox):
+@contextmanager
+def event_after_the_first_query(p, inbox):
+    """Let an event arrive after a tick's first query for due events, which cannot see it."""
     queries = 0
 
     def after_query(connection, _cursor, statement, *_):
-        """Let an event arrive after the tick's first query, which cannot see it."""
         nonlocal queries
         if connection.engine is not p.home.database.engine and DUE_EVENTS in statement:
             queries += 1
@@ -267,11 +247,31 @@ def test_a_waiting_tick_finds_an_event_that_arrives(p, inbox):
 
     event.listen(Engine, "after_cursor_execute", after_query)
     try:
-        waiting = replace(NAMESPACE, webhook_wait=timedelta(minutes=5))
-        assert len(p.tick(webhook_events, namespace=waiting).run_requests) == 1
+        yield
     finally:
         event.remove(Engine, "after_cursor_execute", after_query)
-    assert queries >= 2
+    assert queries >= 1
+
+
+@pytest.mark.parametrize("own_deployment", [True, False])
+def test_ticks_wait_for_events_only_in_this_projects_own_deployment(p, inbox, own_deployment):
+    definitions = defs if own_deployment else whoop_definitions()
+    (sensor,) = [sensor for sensor in definitions.sensors if sensor.name == "webhook_events"]
+    with (
+        event_after_the_first_query(p, inbox),
+        dg.build_sensor_context(
+            instance=p.instance, definitions=defs, resources={"whoop": WhoopResource()}
+        ) as context,
+    ):
+        tick = sensor.evaluate_tick(context)
+    assert len(tick.run_requests) == own_deployment
+    assert (tick.skip_message == "No event is due.") != own_deployment
+
+
+def test_a_waiting_tick_finds_an_event_that_arrives(p, inbox):
+    waiting = replace(NAMESPACE, webhook_wait=timedelta(minutes=5))
+    with event_after_the_first_query(p, inbox):
+        assert len(p.tick(webhook_events, namespace=waiting).run_requests) == 1
 
 
 def test_days_that_change_during_an_event_run_are_requested_after_its_end(p, inbox):
