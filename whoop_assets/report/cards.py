@@ -86,7 +86,8 @@ def _sleep(day: ReportDay) -> Card:
     asleep, needed = day.number("sleep_duration_minutes"), day.number("sleep_needed_minutes")
     usual = day.usual("sleep_duration_minutes")
     difference, label = "", "no scored sleep"
-    if asleep and needed and needed >= 1:  # a share of less than a minute can be infinite
+    # The need is the divisor: below a minute, which is no measurement, the share can be infinite.
+    if asleep and needed is not None and needed >= 1:
         # Of the rounded values, so that the three numbers on the page are consistent.
         difference = f", {_over_or_short(round(asleep) - round(needed))}"
         label = f"{100 * asleep / needed:.0f}\u00a0% of need"

@@ -31,7 +31,7 @@ CHARTED_DAYS = 60
 
 @asset(
     table="daily_summary",
-    kinds={"pandas"},
+    kinds={"python"},
     deps=tuple(RECORD_ASSETS.values()),
     sources=DAILY_SOURCES,
 )
