@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from whoop_assets.db.database import Database
+from whoop_assets.db.database import Database, Transaction
 from whoop_assets.planner import FetchTask, Plan, PlannerSettings, Reason, plan
 from whoop_assets.planner import gather as gathering
 from whoop_assets.planner.facts import Facts
@@ -17,11 +17,22 @@ from whoop_assets.settings import Settings
 def gather(database: Database, settings: Settings) -> tuple[Facts, PlannerSettings]:
     """Reads the planner's facts and settings. SQL only."""
     with database.read() as connection:
-        now = database.now(connection)
-        planner_settings = planner_settings_at(settings, now)
-        facts = gathering.gather(
-            connection, now, planner_settings.last_day, requests_per_day=settings.requests_per_day
-        )
+        return facts_at(connection, settings, database.now(connection))
+
+
+def facts_at(
+    connection: Transaction, settings: Settings, now: datetime, *, only: int | None = None
+) -> tuple[Facts, PlannerSettings]:
+    """Reads the planner's facts and settings within a transaction.
+
+    Args:
+        now: The database's time.
+        only: Restricts the facts to this member.
+    """
+    planner_settings = planner_settings_at(settings, now)
+    facts = gathering.gather(
+        connection, now, planner_settings.last_day, requests_per_day=settings.requests_per_day, only=only
+    )
     return facts, planner_settings
 
 
@@ -40,9 +51,8 @@ def plan_now(database: Database, settings: Settings) -> Plan:
     return plan(*gather(database, settings))
 
 
-def progress_of_members(database: Database, settings: Settings) -> dict[int, Progress]:
-    """Returns the import progress of each connected member."""
-    facts, planner_settings = gather(database, settings)
+def progress_of_members(facts: Facts, planner_settings: PlannerSettings) -> dict[int, Progress]:
+    """Returns the import progress of each member of the facts, all of whom are connected."""
     return {
         member.user_id: progress(MemberView(member, planner_settings, facts.now)) for member in facts.members
     }

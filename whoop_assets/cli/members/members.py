@@ -65,14 +65,14 @@ def _keep_alive() -> None:
 def overview(database: "Database", settings: Settings) -> list[dict[str, Any]]:
     """One entry a member, by id; no names, no e-mail addresses."""
     from whoop_assets.members import store as stored
-    from whoop_assets.planner.current_plan import progress_of_members
+    from whoop_assets.planner.current_plan import gather, progress_of_members
     from whoop_assets.records import load_failures, quarantine
     from whoop_assets.records.stale_days import STALE_DAYS
     from whoop_assets.sync.members import membership
     from whoop_assets.tokens import lease
     from whoop_assets.whoop_api.scopes import not_granted
 
-    progress = progress_of_members(database, settings)
+    progress = progress_of_members(*gather(database, settings))
     with database.read() as connection:
         # Days before the first have no partition, and wait for an earlier WHOOP_START_DATE.
         stale = [entry.user_id for entry in STALE_DAYS.stale(connection) if entry.day >= settings.start_date]

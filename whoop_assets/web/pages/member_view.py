@@ -4,18 +4,17 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from whoop_assets.db.database import Transaction
 from whoop_assets.members import sessions
 from whoop_assets.members import store as member_store
-from whoop_assets.planner.current_plan import planner_settings_at
-from whoop_assets.planner.fetch_tasks import Reason
-from whoop_assets.planner.gather import gather
+from whoop_assets.planner.current_plan import facts_at, progress_of_members
+from whoop_assets.planner.facts import Facts
+from whoop_assets.planner.fetch_tasks import PlannerSettings, Reason
+from whoop_assets.planner.history import Progress
 from whoop_assets.planner.rules import plan
 from whoop_assets.report import queries as report_queries
 from whoop_assets.report.calendar_days import calendar
 from whoop_assets.report.formatting import duration, long_date
 from whoop_assets.report.page import component_values, first_day
-from whoop_assets.settings import Settings
 from whoop_assets.web.pages import texts
 from whoop_assets.web.pages.queries import ConnectionState, connection_state
 from whoop_assets.web.pages.rendering import PageRefused, PageRenderer, Visitor
@@ -40,7 +39,7 @@ def show_member(pages: PageRenderer, visitor: Visitor, user_id: int) -> str:
     database, settings = pages.database, pages.settings
     with database.read() as connection:
         now = database.now(connection)
-        state = connection_state(connection, user_id, now, settings.start_date)
+        state = connection_state(connection, user_id)
         if state is None:
             raise PageRefused(404, texts.NOT_FOUND)
         today = local_date(now, state.offset)
@@ -51,14 +50,15 @@ def show_member(pages: PageRenderer, visitor: Visitor, user_id: int) -> str:
         )
         weeks = report_queries.weekly_rows(connection, user_id, first, today)
         devices = sessions.listed(connection, now, user_id)
-        due_at = _due_at(connection, settings, state, now)
+        facts, rules = facts_at(connection, settings, now, only=user_id)
+    progress = progress_of_members(facts, rules).get(user_id)
     return pages.html(
         "me.html",
         visitor=visitor,
         is_own=visitor.user_id == user_id,
         user_id=user_id,
         today=today,
-        card=_connection_card(state, due_at, now),
+        card=_connection_card(state, progress, _due_at(facts, rules, state), now),
         devices=devices,
         local=lambda moment: local_time(moment, state.offset, now),
         **component_values(days),
@@ -67,23 +67,13 @@ def show_member(pages: PageRenderer, visitor: Visitor, user_id: int) -> str:
     )
 
 
-def _due_at(
-    connection: Transaction, settings: Settings, state: ConnectionState, now: datetime
-) -> datetime | None:
+def _due_at(facts: Facts, rules: PlannerSettings, state: ConnectionState) -> datetime | None:
     """Return when the planner will do the member's requested reading.
 
     None if it is due, done or not planned.
     """
     if state.read_now is None or state.read_now.done_at is not None or not state.is_connected:
         return None
-    rules = planner_settings_at(settings, now)
-    facts = gather(
-        connection,
-        now,
-        rules.last_day,
-        requests_per_day=settings.requests_per_day,
-        only=state.member.user_id,
-    )
     planned = plan(facts, rules)
     waiting = [task.due for task in (*planned.held, *planned.later) if task.reason is Reason.ASKED]
     return min(waiting, default=None)
@@ -98,23 +88,29 @@ def local_time(moment: datetime, offset: timedelta, now: datetime) -> str:
     return f"{local.day} {local:%b} {local.year}, {clock}"
 
 
-def _connection_card(state: ConnectionState, due_at: datetime | None, now: datetime) -> dict[str, Any]:
-    """Return the texts of the connection card."""
+def _connection_card(
+    state: ConnectionState, progress: Progress | None, due_at: datetime | None, now: datetime
+) -> dict[str, Any]:
+    """Return the texts of the connection card.
+
+    Args:
+        progress: Progress of the import; None for a member without a connection.
+    """
 
     def local(moment: datetime | None) -> str:
         return texts.NEVER if moment is None else local_time(moment, state.offset, now)
 
     status = state.member.status
     label, kind, explanation = STATUS_TEXTS[status]
-    importing = state.importing
-    if importing is not None:
+    if progress is not None and not progress.complete:
         label, kind = texts.STATUS_IMPORTING, "yellow"
         explanation = texts.EXPLAIN_IMPORTING_FIRST
-        if importing.back_to is not None and importing.left is not None:
+        if progress.back_to is not None and progress.share > 0:
+            left = (now - state.member.connected_at) * ((1 - progress.share) / progress.share)
             explanation = texts.EXPLAIN_IMPORTING.format(
-                percent=int(100 * importing.share),
-                back_to=long_date(importing.back_to),
-                left=duration(max(1.0, importing.left.total_seconds() / 60)),
+                percent=int(100 * progress.share),
+                back_to=long_date(progress.back_to),
+                left=duration(max(1.0, left.total_seconds() / 60)),
             )
     return {
         "status": label,

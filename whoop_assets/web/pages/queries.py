@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, and_, func, select
@@ -24,19 +24,8 @@ from whoop_assets.whoop_api.scopes import allows, not_granted
 from whoop_assets.whoop_api.streams import STREAMS
 from whoop_assets.whoop_day import local_date
 
-IMPORT_EDGE = timedelta(days=6)
-"""The first records can start this long after the first partition."""
 ONE_DAY = timedelta(days=1)
 UTC_ZONE = timedelta(0)
-
-
-@dataclass(frozen=True, slots=True)
-class ImportProgress:
-    """How far the first import is: read back to this day, the share of the whole (0 to 1), the time left."""
-
-    back_to: date | None
-    share: float
-    left: timedelta | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +41,12 @@ class ConnectionState:
     """The state of a member's connection to WHOOP.
 
     Attributes:
-        importing: None if the history is complete or nothing is imported.
         offset: The member's current distance to UTC.
         missing_streams: Streams without a granted scope.
     """
 
     member: Member
     offset: timedelta
-    importing: ImportProgress | None
     last_read_at: datetime | None
     last_webhook_at: datetime | None
     missing_streams: tuple[str, ...]
@@ -71,36 +58,23 @@ class ConnectionState:
         return self.member.status == member_store.CONNECTED
 
 
-def connection_state(
-    connection: Connection, user_id: int, now: datetime, first_day: date
-) -> ConnectionState | None:
-    """Read the state of a member's connection; None if the member is not stored.
-
-    Args:
-        now: The database's time.
-        first_day: The first partition, down to which the history is imported.
-    """
+def connection_state(connection: Connection, user_id: int) -> ConnectionState | None:
+    """Read the state of a member's connection; None if the member is not stored."""
     if not member_store.exists(connection, user_id):
         return None
     (member,) = member_store.chosen(connection, [user_id])
     c = coverage.c
     time = UtcDateTime()
-    query = (
-        select(c.stream, func.min(c.start_time, type_=time), func.max(c.read_at, type_=time))
-        .where(c.user_id == user_id)
-        .group_by(c.stream)
-    )
-    read = {stream: (oldest, read_at) for stream, oldest, read_at in connection.execute(query)}
+    query = select(c.stream, func.max(c.read_at, type_=time)).where(c.user_id == user_id).group_by(c.stream)
+    read = dict(connection.execute(query).all())
     w = webhook_events.c
     webhook_at = connection.scalar(select(func.max(w.received_at, type_=time)).where(w.user_id == user_id))
     asked_at = connection.scalar(select(asked_readings.c.asked_at).where(asked_readings.c.user_id == user_id))
-    is_connected = member.status == member_store.CONNECTED
     granted = [stream for stream in STREAMS if allows(member.scopes, stream)]
     return ConnectionState(
         member,
         newest_offset(connection, user_id),
-        _importing(read, granted, member.connected_at, now, first_day) if is_connected else None,
-        max((read_at for _, read_at in read.values()), default=None),
+        max(read.values(), default=None),
         webhook_at,
         () if member.status == member_store.EXPORT_ONLY else tuple(not_granted(member.scopes)),
         _read_now(read, granted, asked_at),
@@ -121,32 +95,11 @@ def newest_offset(connection: Connection, user_id: int) -> timedelta:
     return UTC_ZONE if offset is None else offset_of(offset)
 
 
-def _importing(
-    read: dict[str, tuple[datetime, datetime]],
-    streams: Sequence[str],
-    connected_at: datetime,
-    now: datetime,
-    first_day: date,
-) -> ImportProgress | None:
-    begin = datetime(first_day.year, first_day.month, first_day.day, tzinfo=UTC)
-    if any(stream not in read for stream in streams):
-        return ImportProgress(None, 0.0, None)
-    back_to = max(read[stream][0] for stream in streams)
-    if back_to <= begin + IMPORT_EDGE:
-        return None
-    share = (now - back_to) / (now - begin)
-    spent = now - connected_at
-    left = spent * ((1 - share) / share) if share > 0 else None
-    return ImportProgress(back_to.date(), share, left)
-
-
-def _read_now(
-    read: dict[str, tuple[datetime, datetime]], streams: Sequence[str], asked_at: datetime | None
-) -> ReadNow | None:
+def _read_now(read: dict[str, datetime], streams: Sequence[str], asked_at: datetime | None) -> ReadNow | None:
     if asked_at is None:
         return None
     asked = set(streams) & set(ASKED_STREAMS)
-    newest = [read[stream][1] for stream in asked if stream in read]
+    newest = [read[stream] for stream in asked if stream in read]
     done_at = min(newest) if newest and len(newest) == len(asked) else None
     return ReadNow(asked_at, done_at if done_at is not None and done_at >= asked_at else None)
 

@@ -67,7 +67,7 @@ def test_a_member_from_an_export_is_not_planned_refreshed_or_reported_as_late(ex
     assert run("import", "export.zip").exit_code == 0
     settings = Settings.from_environment()
     database = Database(export_database)
-    assert current_plan.progress_of_members(database, settings) == {}
+    assert current_plan.progress_of_members(*current_plan.gather(database, settings)) == {}
     assert keep_alive.due(database)[0] == []
     assert overdue.lateness(database, settings).members == 0
     with database.read() as connection:

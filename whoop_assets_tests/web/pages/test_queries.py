@@ -60,7 +60,7 @@ def test_the_team_has_the_newest_time_at_which_any_stream_was_read(database: Dat
         connection.execute(insert(coverage), rows)
     with database.read() as connection:
         found = {one.user_id: one.read_at for one in team(connection, NOW)}
-        state = connection_state(connection, ME, NOW, TODAY - 40 * ONE_DAY)
+        state = connection_state(connection, ME)
     assert found == {ME: max(read), OTHER: None}
     assert state is not None
     assert state.last_read_at == max(read)
