@@ -5,9 +5,8 @@ Changes during the rebuild stay stale, and a killed process leaves the marks. Me
 batches, so that a rebuild holds few rows in memory and few members' locks.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date, timedelta
-from typing import Any
 
 from whoop_assets.app_export.gap_filling import ImportedRecords, imported_records
 from whoop_assets.date_ranges import to_date_ranges_of_members
@@ -15,7 +14,7 @@ from whoop_assets.db.database import Database
 from whoop_assets.records.read_days import MemberDay, read_days
 from whoop_assets.records.stale_days import STALE_DAYS, STALE_TRENDS, STALE_WEEKS, StaleDay
 from whoop_assets.summaries import store
-from whoop_assets.summaries.daily import daily_rows
+from whoop_assets.summaries.daily import Records, daily_rows
 from whoop_assets.summaries.daily.exported import AddedRecords, ApiRecords, fill_gaps, finish
 from whoop_assets.summaries.tables import trends, weekly_summary
 from whoop_assets.summaries.trends.columns import DAILY_READ
@@ -23,9 +22,6 @@ from whoop_assets.summaries.trends.windows import BACK_DAYS, REACH_DAYS
 
 MAX_BRIDGED_GAP = timedelta(days=14)
 """Days that are at most this far apart are rebuilt in one transaction, with the days between them."""
-
-Records = Mapping[str, Sequence[Mapping[str, Any]]]
-"""Stream -> rows of its records."""
 
 MAX_BATCH_DAYS, MAX_BATCH_MEMBERS = 400, 25
 REACH = timedelta(days=REACH_DAYS)
@@ -73,13 +69,13 @@ def _rows(
 ) -> list[dict[str, object]]:
     """Compute the daily rows from the API's records, and from an export's where the API was not read."""
     if imported is None:
-        rows = daily_rows(**records, latest_cycle=latest_cycle)
+        rows = daily_rows(records, latest_cycle)
         finish(rows, ApiRecords(read=read), AddedRecords())
         return rows
-    api = ApiRecords(**records, read=read)
+    api = ApiRecords(records, read)
     filled = fill_gaps(api, imported.cycles, imported.sleeps, imported.workouts, imported.newest_cycle)
-    combined = {stream: [*rows, *getattr(filled, stream)] for stream, rows in records.items()}
-    rows = daily_rows(**combined, latest_cycle={**latest_cycle, **filled.latest_cycle})
+    combined = {stream: [*rows, *filled.records[stream]] for stream, rows in records.items()}
+    rows = daily_rows(combined, {**latest_cycle, **filled.latest_cycle})
     finish(rows, api, filled, naps_known=imported.naps_known, workouts_known=imported.workouts_known)
     return rows
 

@@ -44,8 +44,8 @@ def add_column(tmp_path, monkeypatch):
     table = daily_summary.to_metadata(MetaData())
     table.append_column(Column("strain_of_100", Double))
 
-    def rows(**options):
-        found = daily_rows(**options)
+    def rows(*records):
+        found = daily_rows(*records)
         for row in found:
             row["strain_of_100"] = None if row["strain"] is None else row["strain"] / 21 * 100
         return found

@@ -1,23 +1,23 @@
 """The stream registry: tables, columns and events agree with it, and a new stream needs no other list."""
 
+import json
+import subprocess
+import sys
 from dataclasses import replace
-from datetime import date
 
 import pytest
-from sqlalchemy import MetaData
-from sqlalchemy.schema import CreateTable
 
 from whoop_assets.defs.assets.streams import STREAM_ASSETS
-from whoop_assets.records import day_assignment, upsert
-from whoop_assets.records.commit import Batch, ReadSpan, StreamBatch, commit
-from whoop_assets.records.coverage import Span, covered
+from whoop_assets.records import day_assignment
 from whoop_assets.records.tables import RECORD_TABLES, SNAPSHOT_TABLES
 from whoop_assets.sinks.source import TABLES
 from whoop_assets.whoop_api.scopes import SCOPE_OF
 from whoop_assets.whoop_api.streams import ALL_STREAMS, ANNOUNCED_STREAMS, SNAPSHOT_STREAMS, STREAMS, WORKOUTS
 from whoop_assets.whoop_api.webhooks import KNOWN_TYPES
 from whoop_assets.whoop_day import Calendar
-from whoop_assets_tests.support.data.factories import MEMBER, NOW, at, cycle, rows, stale, workout
+from whoop_assets_tests.support import further_stream
+from whoop_assets_tests.support.data.factories import at, workout
+from whoop_assets_tests.support.wheel import ROOT
 
 PROVENANCE = {
     *("payload", "content_hash", "first_seen_at", "changed_at", "synced_at", "deleted_at"),
@@ -58,27 +58,16 @@ def test_an_unknown_day_rule_is_an_error_and_not_another_streams_rule():
         day_assignment.assigned_columns(unknown, workout("w1", at(3)).fields, Calendar(()), {})
 
 
-@pytest.fixture
-def further_stream(database, monkeypatch):
-    """A fifth stream, like workouts: a row of the registry and a table."""
-    table = RECORD_TABLES["workouts"].to_metadata(MetaData(), name="meals")
-    monkeypatch.setitem(STREAMS, "meals", replace(WORKOUTS, name="meals"))
-    monkeypatch.setitem(RECORD_TABLES, "meals", table)
-    with database.write() as connection:
-        connection.execute(CreateTable(table))
-    return table
-
-
-def test_a_further_stream_is_stored_covered_and_assigned_to_days(database, further_stream):
-    with database.write([MEMBER]) as connection:
-        span = Span(at(3), at(5))
-        batch = Batch({"meals": StreamBatch([workout("m1", at(4, 1))])}, ReadSpan("meals", span, NOW))
-        assert commit(connection, MEMBER, batch, NOW)["meals"].created == 1
-        assert [(entry.span, entry.records) for entry in covered(connection, MEMBER, "meals", span)] == [
-            (span, 1)
-        ]
-        upsert.store(connection, MEMBER, "cycles", [cycle(1, at(3), at(4, 3))], NOW)
-        (row,) = connection.execute(further_stream.select()).mappings()
-        assert row["day"] == date(2026, 5, 3)
-        assert stale(connection) == {date(2026, 5, 3), date(2026, 5, 4)}
-        assert rows(connection, "workouts") == {}
+def test_a_further_stream_is_stored_covered_assigned_to_days_and_summarised(database_url):
+    program = [sys.executable, "-W", "ignore", "-m", further_stream.__name__, database_url]
+    done = subprocess.run(program, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {
+        "created": 2,
+        "covered": [2],
+        "days": {"m1": "2026-05-03", "m2": "2026-05-06"},
+        "summaries": ["2026-05-03", "2026-05-06"],
+        "workouts": [None],  # no workouts were read
+        "missing summaries": 0,
+        "is a source of the summaries": True,
+    }

@@ -11,6 +11,7 @@ export's too.
 - If the API has no record of the day in any stream, only the export's records count.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -18,7 +19,6 @@ from typing import Any, NamedTuple
 
 from whoop_assets.summaries.record_columns import ASLEEP, CYCLE_SCORE, RECOVERY_SCORE, WORKOUT_SCORE
 from whoop_assets.summaries.tables import DAILY_SOURCES
-from whoop_assets.whoop_api.streams import STREAMS
 from whoop_assets.whoop_day import begins_as_nap
 
 Row = Mapping[str, Any]
@@ -59,19 +59,16 @@ class ApiRecords:
     """The API's records of some days.
 
     Attributes:
-        cycles: Rows of cycles; the other streams likewise.
+        records: Stream -> rows of its records.
         read: Stream -> member-days for which the stream was read completely.
     """
 
-    cycles: Sequence[Row] = ()
-    sleeps: Sequence[Row] = ()
-    recoveries: Sequence[Row] = ()
-    workouts: Sequence[Row] = ()
+    records: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     read: Mapping[str, Collection[Key]] = field(default_factory=dict)
 
-    def days(self, stream: str) -> set[Key]:
-        """Return the member-days with a record of the stream."""
-        return {_key(row) for row in getattr(self, stream)}
+    def days(self) -> set[Key]:
+        """Return the member-days with any record."""
+        return {_key(row) for rows in self.records.values() for row in rows}
 
 
 class ListedSleep(NamedTuple):
@@ -93,14 +90,11 @@ class AddedRecords:
     """The records that an export adds, with the columns of the API's records.
 
     Attributes:
-        cycles: Rows of cycles; the other streams likewise.
+        records: Stream -> rows of its records.
         latest_cycle: Member -> temporary id of the member's latest cycle, if the export adds it.
     """
 
-    cycles: list[dict[str, Any]] = field(default_factory=list)
-    sleeps: list[dict[str, Any]] = field(default_factory=list)
-    recoveries: list[dict[str, Any]] = field(default_factory=list)
-    workouts: list[dict[str, Any]] = field(default_factory=list)
+    records: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     latest_cycle: dict[int, int] = field(default_factory=dict)
 
 
@@ -122,14 +116,14 @@ def fill_gaps(
         workouts: Rows of `imported_workouts` with `alive`.
         newest_cycle: Member -> start of the newest cycle from API or export; only that one can be partial.
     """
-    anything = set().union(*map(api.days, STREAMS))
+    anything = api.days()
 
     def fills(stream: str, row: Row) -> bool:
         return _key(row) not in anything or _key(row) not in api.read.get(stream, ())
 
     result = AddedRecords()
     matched = {row["matched_id"] for row in cycles}
-    unmatched = [row for row in api.cycles if row["id"] not in matched]
+    unmatched = [row for row in api.records["cycles"] if row["id"] not in matched]
     api_cycle = {_key(row): row["id"] for row in unmatched}
     # On these days the API has a cycle that the export lacks: WHOOP changed it after the export.
     edited = {_key(row) for row in unmatched} | {_key(row) for row in cycles if row["alive"] and row["moved"]}
@@ -143,7 +137,7 @@ def fill_gaps(
             cycle_id[place] = api_cycle.get(_key(row))
         else:
             cycle_id[place] = -number
-            result.cycles.append(_cycle(row, -number))
+            result.records["cycles"].append(_cycle(row, -number))
             if newest_cycle.get(row["user_id"]) == row["start_time"]:
                 result.latest_cycle[row["user_id"]] = -number
     begun_with: dict[Place, tuple[bool, datetime, str | None]] = {}
@@ -155,7 +149,7 @@ def fill_gaps(
         replaced = row["alive"] is None and not used
         identity = f"{_TEMPORARY}{number:09}" if used else (row["matched_id"] if row["alive"] else None)
         if used:
-            result.sleeps.append(_sleep(row, str(identity), cycle_id.get(place)))
+            result.records["sleeps"].append(_sleep(row, str(identity), cycle_id.get(place)))
         beginning[row["user_id"], row["start_time"]] = ListedSleep(identity, row["nap"], replaced)
         if not row["nap"] and not replaced:
             # A row without a sleep has the recovery of the sleep at the start of the cycle.
@@ -163,9 +157,9 @@ def fill_gaps(
             begun_with[place] = min(
                 offered, begun_with.get(place, offered), key=lambda candidate: candidate[:2]
             )
-    _name_sleeps_of_recoveries(api, result.sleeps, cycles, cycle_id, begun_with)
-    result.recoveries = _recoveries(api, cycles, cycle_id, begun_with, beginning, fills)
-    result.workouts = [
+    _name_sleeps_of_recoveries(api, result.records["sleeps"], cycles, cycle_id, begun_with)
+    result.records["recoveries"] = _recoveries(api, cycles, cycle_id, begun_with, beginning, fills)
+    result.records["workouts"] = [
         _workout(row, f"{_TEMPORARY}{number:09}")
         for number, row in enumerate(workouts, 1)
         if row["alive"] is None and fills("workouts", row)
@@ -187,9 +181,9 @@ def _name_sleeps_of_recoveries(
     A cycle can also have the recovery of a nap. The sleep gets the id only if the export has the same
     recovery score, or if all recoveries were read and the cycle has one recovery and no naps.
     """
-    known = {row["id"] for row in api.sleeps}
+    known = {row["id"] for row in api.records["sleeps"]}
     named: dict[int, list[Row]] = {}
-    for row in api.recoveries:
+    for row in api.records["recoveries"]:
         if row["sleep_id"] not in known:
             named.setdefault(row["cycle_id"], []).append(row)
     by_id = {row["id"]: row for row in sleeps}
@@ -222,11 +216,11 @@ def _recoveries(
     a sleep that is not the day's main sleep never becomes the day's.
     """
     main_sleeps: dict[int, list[str]] = {}
-    for row in api.sleeps:
+    for row in api.records["sleeps"]:
         if not row["nap"] and row["cycle_id"] is not None:
             main_sleeps.setdefault(row["cycle_id"], []).append(row["id"])
-    known = {row["sleep_id"] for row in api.recoveries}
-    given = api.days("recoveries")
+    known = {row["sleep_id"] for row in api.records["recoveries"]}
+    given = {_key(row) for row in api.records["recoveries"]}
     found = []
     for row in cycles:
         if row["alive"] is False or not fills("recoveries", row):
@@ -281,11 +275,13 @@ def finish(
         naps_known: Member-days with complete naps in an export.
         workouts_known: Member-days with complete workouts in an export.
     """
-    given = set().union(*map(api.days, STREAMS))
-    workouts_added = {_key(row) for row in added_records.workouts}
-    naps_added = {_key(row) for row in added_records.sleeps if row["nap"]}
-    added = workouts_added | {_key(row) for row in (*added_records.cycles, *added_records.sleeps)}
-    recoveries_added = {_key(row) for row in added_records.recoveries}
+    given = api.days()
+    workouts_added = {_key(row) for row in added_records.records["workouts"]}
+    naps_added = {_key(row) for row in added_records.records["sleeps"] if row["nap"]}
+    added = workouts_added | {
+        _key(row) for row in (*added_records.records["cycles"], *added_records.records["sleeps"])
+    }
+    recoveries_added = {_key(row) for row in added_records.records["recoveries"]}
     for row in rows:
         key = _key(row)
         # The day's recovery can be another one: the API's has a `last_recovery_synced_at`.

@@ -9,7 +9,6 @@ import functools
 import operator
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -45,64 +44,43 @@ _NO_RECORD: Row = dict.fromkeys(
 )
 
 
-@dataclass(slots=True)
-class _Day:
-    """The records of one member's day."""
-
-    cycles: list[Row] = field(default_factory=list)
-    sleeps: list[Row] = field(default_factory=list)
-    recoveries: list[Row] = field(default_factory=list)
-    workouts: list[Row] = field(default_factory=list)
+Records = Mapping[str, Sequence[Row]]
+"""Stream -> rows of its records, without deleted ones, of any number of members and days."""
 
 
-def daily_rows(
-    cycles: Iterable[Row],
-    sleeps: Iterable[Row],
-    recoveries: Iterable[Row],
-    workouts: Iterable[Row],
-    *,
-    latest_cycle: Mapping[int, int],
-) -> list[dict[str, object]]:
-    """Compute the daily row of every (member, day) with a record.
+def daily_rows(records: Records, latest_cycle: Mapping[int, int]) -> list[dict[str, object]]:
+    """Compute the daily row of every (member, day) with a record of any stream.
 
     Args:
-        cycles: All cycles of the days that are not deleted, of any number of members.
-        sleeps: All sleeps and naps of the days.
-        recoveries: All recoveries of the days.
-        workouts: All workouts of the days.
+        records: All records of the days.
         latest_cycle: Member -> id of the member's latest cycle on any day; only that one can be partial.
 
     Returns:
         Rows by member and day, with the columns in the order of the table. Missing values are None.
     """
-    days: dict[tuple[int, date], _Day] = defaultdict(_Day)
-    for cycle in cycles:
-        days[cycle["user_id"], cycle["day"]].cycles.append(cycle)
-    for sleep in sleeps:
-        days[sleep["user_id"], sleep["day"]].sleeps.append(sleep)
-    for recovery in recoveries:
-        days[recovery["user_id"], recovery["day"]].recoveries.append(recovery)
-    for workout in workouts:
-        days[workout["user_id"], workout["day"]].workouts.append(workout)
+    days: dict[tuple[int, date], dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
+    for stream, rows in records.items():
+        for row in rows:
+            days[row["user_id"], row["day"]][stream].append(row)
     return [
         _row(user_id, day, days[user_id, day], latest_cycle.get(user_id)) for user_id, day in sorted(days)
     ]
 
 
-def _row(user_id: int, day: date, records: _Day, latest: int | None) -> dict[str, object]:
-    main_sleeps = [sleep for sleep in records.sleeps if not sleep["nap"]]
-    naps = [sleep for sleep in records.sleeps if sleep["nap"]]
-    cycle = choose_cycle(records.cycles, main_sleeps)
+def _row(user_id: int, day: date, records: Mapping[str, list[Row]], latest: int | None) -> dict[str, object]:
+    main_sleeps = [sleep for sleep in records["sleeps"] if not sleep["nap"]]
+    naps = [sleep for sleep in records["sleeps"] if sleep["nap"]]
+    cycle = choose_cycle(records["cycles"], main_sleeps)
     sleep = choose_sleep(main_sleeps, cycle)
-    recovery = choose_recovery(records.recoveries, naps, sleep, cycle)
+    recovery = choose_recovery(records["recoveries"], naps, sleep, cycle)
     row = {
         "user_id": user_id,
         "day": day,
-        **_cycle_columns(cycle, records.cycles, latest),
+        **_cycle_columns(cycle, records["cycles"], latest),
         **_sleep_columns(sleep),
         **_recovery_columns(recovery),
         **_nap_columns(naps),
-        **_workout_columns(records.workouts),
+        **_workout_columns(records["workouts"]),
         "source": FROM_API,
     }
     return {name: row[name] for name in DAILY_COLUMNS}

@@ -139,7 +139,8 @@ def summarised(
     *,
     latest: Mapping[int, int] | None = None,
 ) -> list[Record]:
-    return daily_rows(cycles, sleeps, recoveries, workouts, latest_cycle={} if latest is None else latest)
+    given = {"cycles": cycles, "sleeps": sleeps, "recoveries": recoveries, "workouts": workouts}
+    return daily_rows({stream: list(rows) for stream, rows in given.items()}, latest or {})
 
 
 def the_day(

@@ -10,7 +10,6 @@ from whoop_assets.records import tables
 from whoop_assets.summaries import DAILY_COLUMNS, daily_rows
 from whoop_assets.summaries.tables import DAILY_SOURCES, READ_COLUMNS
 from whoop_assets_tests.summaries.daily.test_sixty_days import MEMBER, records_then
-from whoop_assets_tests.support.home import RECORDS
 
 CHOOSING = {"user_id", "day", "id", "cycle_id", "sleep_id", "nap", "start_time", "end_time", "score_state"}
 """These columns decide which record belongs to the day, so a change of them can affect every column."""
@@ -21,7 +20,7 @@ MEASURED = [
 
 
 def rows_of(records):
-    return daily_rows(*(records[stream] for stream in RECORDS), latest_cycle={MEMBER: 7059})
+    return daily_rows(records, {MEMBER: 7059})
 
 
 @pytest.fixture(scope="module")

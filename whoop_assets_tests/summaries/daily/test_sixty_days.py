@@ -186,9 +186,7 @@ def flat(record, day):
 @pytest.mark.parametrize("second", [False, True], ids=["first reading", "second reading"])
 def test_the_pure_function_gives_the_rows_worked_out_by_hand(second):
     records = records_then(second=second)
-    rows = daily_rows(
-        *(records[stream] for stream in RECORDS), latest_cycle={MEMBER: 7060 if second else 7059}
-    )
+    rows = daily_rows(records, {MEMBER: 7060 if second else 7059})
     without = {"user_id", "day", *SYNC_COLUMNS, *set(DAILY_COLUMNS) - set(CONTRACT_COLUMNS)}
     actual = {row["day"]: {name: row[name] for name in row if name not in without} for row in rows}
     assert differing(actual, expected_rows(second=second, without=SYNC_COLUMNS)) == {}
