@@ -23,7 +23,7 @@ from whoop_assets.whoop_api.streams import RECOVERIES, Stream
 MAX_SUSPECTS = 50
 """With more missing records at once nothing is requested and nothing is deleted."""
 MAX_SUSPECTS_OF_ANY_SHARE = 10
-"""Above this number the missing records must also be less than half of the known ones."""
+"""Above this number the missing records must also be at most half of the known ones."""
 
 
 @dataclass(slots=True)

@@ -18,6 +18,24 @@ def test_every_file_and_folder_of_the_how_to_exists():
     assert [name for name in paths if not (ROOT / name).exists()] == []
 
 
+def test_every_step_of_the_how_to_names_files_with_the_names_that_it_quotes():
+    found = set()
+    for step in re.split(r"\n\n|\n(?=[0-9]\. )", HOW_TO):
+        quoted = re.findall(r"`([^`\n]+)`", step)
+        files = [ROOT / path for path in quoted if "/" in path and path.endswith(".py")]
+        program = "".join(file.read_text() for file in files)
+        names = [name for name in quoted if re.fullmatch(r"_[a-z_]+|[A-Z][A-Z_]+", name)]
+        names += [name for code in quoted for name in re.findall(r"(\w+)\(", code)]
+        assert [name for name in names if not re.search(rf"\b{name}\b", program)] == [], step
+        found |= set(names)
+    assert found == {"BOUNDS", "NOT_EXPORTED", "SLEEP_VALUES", "VERSIONS", "_sleep", "count", "derived"}
+
+
+def test_every_test_that_the_how_to_names_exists():
+    names = {name for name in QUOTED if re.fullmatch(r"(naive|test)_\w+\.py", name)}
+    assert names <= {path.name for path in (ROOT / "whoop_assets_tests").rglob("*.py")}
+
+
 def test_the_how_to_lists_every_day_rule():
     assert set(get_args(DayRule)) <= set(QUOTED)
 
