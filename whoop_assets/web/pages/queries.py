@@ -110,6 +110,7 @@ _DAY_COLUMNS = (
     "is_partial",
     "recovery_score",
     "recovery_band",
+    "user_calibrating",
     "hrv_rmssd_milli",
     "resting_heart_rate",
     "sleep_duration_minutes",
@@ -175,7 +176,8 @@ def team(connection: Connection, now: datetime) -> list[TeamMember]:
 
 def _team_member(rows: list[dict[str, Any]], now: datetime) -> TeamMember:
     days = {row["day"]: ReportDay(row["day"], row, row) for row in rows if row["day"] is not None}
-    offset = rows[-1]["timezone_offset"]
+    # A day without a cycle has no offset.
+    offset = next((row["timezone_offset"] for row in reversed(rows) if row["timezone_offset"]), None)
     today = local_date(now, UTC_ZONE if offset is None else offset_of(offset))
     first = rows[0]
     return TeamMember(

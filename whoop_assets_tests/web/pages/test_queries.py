@@ -15,6 +15,7 @@ from whoop_assets.members.tables import members
 from whoop_assets.records.tables import coverage
 from whoop_assets.web.pages.download import ROWS_PER_CHUNK, zip_of
 from whoop_assets.web.pages.queries import connection_state, team
+from whoop_assets.web.pages.team import team_row
 from whoop_assets_tests.support.data.daily_rows import daily_row, store
 from whoop_assets_tests.support.fixed_time import NOW, TODAY
 
@@ -64,6 +65,35 @@ def test_the_team_has_the_newest_time_at_which_any_stream_was_read(database: Dat
     assert found == {ME: max(read), OTHER: None}
     assert state is not None
     assert state.last_read_at == max(read)
+
+
+def test_a_low_recovery_needs_no_attention_while_whoop_calibrates(database: Database) -> None:
+    connect(database, ME, OTHER)
+    for user_id in (ME, OTHER):
+        row = daily_row(user_id, TODAY, recovery_band="red", user_calibrating=user_id == ME)
+        store(database, [row])
+    with database.read() as connection:
+        attention = {one.user_id: team_row(one, NOW).attention for one in team(connection, NOW)}
+    assert {user_id: "low recovery" in reasons for user_id, reasons in attention.items()} == {
+        ME: False,
+        OTHER: True,
+    }
+
+
+def test_a_member_without_a_cycle_today_keeps_the_offset_of_the_newest_cycle(database: Database) -> None:
+    """At 20:00 UTC it is tomorrow in Kiribati."""
+    connect(database, ME)
+    evening = NOW.replace(hour=20)
+    tomorrow = evening.date() + ONE_DAY
+    rows = [
+        daily_row(ME, tomorrow - ONE_DAY, timezone_offset="+14:00"),
+        daily_row(ME, tomorrow, timezone_offset=None),
+    ]
+    store(database, rows)
+    with database.read() as connection:
+        (found,) = team(connection, evening)
+    assert found.today is not None
+    assert found.today.day == tomorrow
 
 
 def test_a_download_of_many_pieces_has_every_row_once_and_in_order(database: Database) -> None:
