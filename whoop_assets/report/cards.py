@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from whoop_assets.report.calendar_days import ReportDay, UsualRange
-from whoop_assets.report.formatting import hours, number, number_range, with_unit
+from whoop_assets.report.formatting import hours, number, number_range, points, with_unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,7 @@ def _recovery(day: ReportDay) -> Card:
         day.band or "",
         _gauge(score, usual, 100.0, day.band or ""),
         (
-            # A difference of two percentages is in points: "23 % below 65 %" would be 50 %.
-            _sentence(_compare(score, usual, number, "%", difference_unit="points")),
+            _sentence(_compare(score, usual, number, "%")),
             f"HRV {number(hrv, 0, 'ms')}: {_compare(hrv, day.usual_hrv, number, 'ms')}",
             _hrv_status(day),
             f"Resting heart rate {number(heart_rate, 0, 'bpm')}: "
@@ -85,7 +84,8 @@ def _hrv_status(day: ReportDay) -> str:
 def _sleep(day: ReportDay) -> Card:
     asleep, needed = day.number("sleep_duration_minutes"), day.number("sleep_needed_minutes")
     usual = day.usual("sleep_duration_minutes")
-    difference, label = "", "no scored sleep"
+    difference = ""
+    label = "no scored sleep" if asleep is None else ""
     # The need is the divisor: below a minute, which is no measurement, the share can be infinite.
     if asleep and needed is not None and needed >= 1:
         # Of the rounded values, so that the three numbers on the page are consistent.
@@ -102,7 +102,7 @@ def _sleep(day: ReportDay) -> Card:
         ),
         (
             _sentence(_compare(asleep, usual, hours, "h")),
-            f"Need {hours(needed)}\u00a0h{difference}",
+            f"Need {with_unit(hours(needed), 'h' if needed is not None else '')}{difference}",
             _balance(day),
         ),
     )
@@ -163,7 +163,6 @@ def _compare(
     text_of: Callable[[float | None], str],
     unit: str,
     *,
-    difference_unit: str = "",
     step: float = 1,
 ) -> str:
     """Compare a value with the usual range: within it, or how far outside.
@@ -175,7 +174,6 @@ def _compare(
         usual: The usual range; None if it is not known.
         text_of: Formats a number without its unit.
         unit: The unit of the range; empty for none.
-        difference_unit: The unit of a difference, if it is another one.
         step: The precision of the page.
     """
     if usual is None:
@@ -187,7 +185,9 @@ def _compare(
     value = _rounded(value, step)
     if low <= value <= high:
         return f"within your usual {usual_text}"
-    distance = with_unit(text_of(value - high if value > high else low - value), difference_unit or unit)
+    difference = value - high if value > high else low - value
+    # A difference of two percentages is in points: "23 % below 65 %" would be 50 %.
+    distance = points(difference) if unit == "%" else with_unit(text_of(difference), unit)
     return f"{distance} {'above' if value > high else 'below'} your usual {usual_text}"
 
 

@@ -26,6 +26,12 @@ def with_unit(text: str, unit: str) -> str:
     return f"{text}\u00a0{unit}" if unit else text
 
 
+def points(value: float) -> str:
+    """Return "1 point" or "14 points", the unit of a difference of two percentages."""
+    text = number(value)
+    return with_unit(text, "point" if text == "1" else "points")
+
+
 def number_range(low: float, high: float, digits: int = 0, unit: str = "") -> str:
     """Return "58 to 71 ms", or one number if both ends are the same."""
     first, last = number(low, digits), number(high, digits)

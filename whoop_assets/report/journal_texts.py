@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from whoop_assets.report.calendar_days import Row
-from whoop_assets.report.formatting import counted, duration, number
+from whoop_assets.report.formatting import counted, duration, number, points
 
 MAX_EFFECTS = 6
 VERDICTS = ("strong", "weak")
@@ -36,7 +36,7 @@ class _OutcomeWords:
 
 
 _OUTCOMES = {
-    "recovery_score": _OutcomeWords("Recovery", lambda size: number(size, 0, "points")),
+    "recovery_score": _OutcomeWords("Recovery", points),
     "hrv_rmssd_milli": _OutcomeWords("HRV", lambda size: number(size, 0, "%")),
     "resting_heart_rate": _OutcomeWords("Resting heart rate", lambda size: number(size, 1, "bpm")),
     "sleep_duration_minutes": _OutcomeWords("Sleep", duration, "shorter", "longer"),

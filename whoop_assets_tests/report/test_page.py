@@ -63,6 +63,36 @@ def test_a_night_of_an_export_without_scores_could_not_be_scored():
     assert gaps.UNSCORABLE not in gaps.gap_kinds(*calendar([exported]))
 
 
+@pytest.mark.parametrize(
+    ("need", "label", "context"),
+    [
+        (None, "", "Need –"),
+        (0.4, "", "Need 0:00\u00a0h"),
+        (480.0, "90\u00a0% of need", "Need 8:00\u00a0h, 0:48\u00a0h short"),
+    ],
+)
+def test_a_scored_sleep_without_a_usable_need_has_no_label(need, label, context):
+    (_, card, _) = cards_of(
+        *calendar([full(TODAY) | {"sleep_duration_minutes": 432.0, "sleep_needed_minutes": need}])
+    )
+    assert (card.value, card.unit, card.label) == ("7:12", "h", label)
+    assert context in card.context
+
+
+def test_a_night_without_a_sleep_has_no_scored_sleep():
+    (_, card, _) = cards_of(*calendar([full(TODAY) | {"sleep_duration_minutes": None}]))
+    assert (card.value, card.unit, card.label) == ("–", "", "no scored sleep")
+
+
+def test_a_difference_of_one_is_a_point():
+    score = {"recovery_score": 24.0, "resting_heart_rate": 58.0, "hrv_rmssd_milli": 70.0}
+    assert "1 point above your usual 17 to 23 %" in plain(page(report_of([full(TODAY) | score])))
+    (finding,) = journal_texts([effect(difference=-1.0, difference_low=-1.4, difference_high=-0.6)]).habits[
+        "Alcohol?"
+    ]
+    assert plain(finding.text) == "Recovery 1 point lower; probably between 1 point and 1 point."
+
+
 def test_an_unfinished_day_without_a_strain_is_not_finished():
     (_, _, card) = cards_of(*calendar([full(TODAY) | {"strain": None, "is_partial": True}]))
     assert (card.value, card.label) == ("–", "not finished")
