@@ -30,7 +30,7 @@ from whoop_assets.sync.session import CONNECT_LANE
 from whoop_assets.web.pages import texts
 from whoop_assets.web.pages.rendering import PageRefused
 from whoop_assets.web.pages.service import PageService
-from whoop_assets.whoop_api.errors import ConsentFailed, OAuthError
+from whoop_assets.whoop_api.errors import ConsentDenied, ConsentFailed, StateMismatch
 from whoop_assets.whoop_api.scopes import OFFLINE, SCOPES
 
 log = logging.getLogger(__name__)
@@ -112,8 +112,10 @@ class Connecting:
                 )
         except PageRefused as refused:
             response = self._pages.message(refused.text, refused.status)
-        except (OAuthError, ScopesMissing) as error:
+        except (ConsentDenied, ConsentFailed, StateMismatch) as error:
             response = self._pages.message(texts.START_ONCE_MORE.format(error), 400)
+        except ScopesMissing:
+            response = self._pages.message(texts.START_ONCE_MORE.format(texts.SCOPES_LEFT_OUT), 400)
         except WhoopError as error:
             # The sentence names things that only the operator should know.
             log.error("A member could not be connected. %s", error)

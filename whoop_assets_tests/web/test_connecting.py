@@ -1,5 +1,6 @@
 """A member connects with an invitation link: once, in time, and in the browser that opened the link."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -147,6 +148,31 @@ def test_a_failure_of_whoop_keeps_the_link_valid_and_shows_no_details(stage: Sta
     answer = browser.open(consented)
     assert answer.status_code == 503
     assert "profile" not in answer.text
+    assert browser.open(stage.consent(browser.open(url).headers["location"])).status_code == 200
+
+
+def test_a_wrong_client_secret_is_in_the_log_and_not_on_the_page(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    browser = Browser(stage.service)
+    consented = stage.consent(browser.open(stage.invitation()).headers["location"])
+    refusal = json.dumps({"error": "invalid_client"})
+    stage.simulator.world.inject_fault("answer", status=401, body=refusal, path_prefix="/oauth/oauth2/token")
+    answer = browser.open(consented)
+    assert answer.status_code == 503
+    assert "WHOOP_CLIENT" not in answer.text
+    assert "check WHOOP_CLIENT_ID and WHOOP_CLIENT_SECRET" in caplog.text
+
+
+def test_a_member_who_leaves_out_a_permission_can_open_the_link_again(stage: Stage) -> None:
+    url, browser = stage.invitation(), Browser(stage.service)
+    location = browser.open(url).headers["location"]
+    answer = browser.open(stage.consent(location.replace("read%3Acycles", "")))
+    assert answer.status_code == 400
+    assert "did not grant all permissions" in answer.text
+    assert "Start again from the sign-in page" in answer.text
+    assert "whoop-assets" not in answer.text
+    assert stage.connected() == set()
     assert browser.open(stage.consent(browser.open(url).headers["location"])).status_code == 200
 
 

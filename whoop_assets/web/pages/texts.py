@@ -42,13 +42,14 @@ OTHER_MEMBER = (
     "first, or agree with your own account. Nothing was changed."
 )
 CONNECTED_NOW = "Member {} is connected. You can close this page."
+SCOPES_LEFT_OUT = "You did not grant all permissions that this service needs. Nothing was stored."
 START_ONCE_MORE = "{} Start again from the sign-in page or from your link."
 SIGN_IN_AGAIN = "Your session has ended: sign in again."
 FORM_EXPIRED = (
     "This form is not valid in this session: go back, reload the page and try again. Nothing was done."
 )
 DONE_BEFORE = "This form was submitted before: open your page to see the result. Nothing was done again."
-TOO_OFTEN = "That was too often: try again in {} seconds. Nothing was done."
+TOO_OFTEN = "That was too often: try again in {} s. Nothing was done."
 DISCONNECTED_NOW = "You are disconnected. Your data is kept, and nothing new is read."
 DISCONNECTED_BUT = (
     "You are disconnected here. WHOOP could not confirm it: also remove this app in the WHOOP app, "
