@@ -27,6 +27,7 @@ from whoop_assets.db.database import Database, Transaction
 from whoop_assets.errors import WhoopError
 from whoop_assets.members import readers
 from whoop_assets.members.readers import Reader
+from whoop_assets.report.formatting import counted
 from whoop_assets.web.api import parameters, queries, responses, schemas
 from whoop_assets.web.api.parameters import DailyParameters, StatusParameters
 from whoop_assets.web.api.problems import Problem
@@ -138,8 +139,8 @@ async def authenticate(
     if seconds is not None:
         raise Problem(
             429,
-            f"This key may send {reader.requests_per_minute} requests a minute: "
-            f"try again in {seconds} seconds.",
+            f"This key may send {counted(reader.requests_per_minute, 'request')} a minute: "
+            f"try again in {seconds} s.",
             {"Retry-After": str(seconds)},
         )
     return reader

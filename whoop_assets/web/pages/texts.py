@@ -126,7 +126,7 @@ END_SESSION_LABEL = "End the session from {}"
 
 # Team
 TEAM_TITLE = "The team this morning"
-TEAM_LEAD = "{} members. Members who need attention come first."
+TEAM_LEAD = "Members: {}. Members who need attention come first."
 TEAM_EMPTY = "No member is connected yet. Make an invitation below."
 TEAM_COLUMNS = (
     "Member",

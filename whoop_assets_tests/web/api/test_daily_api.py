@@ -356,6 +356,7 @@ def test_a_reader_above_its_rate_gets_429_and_affects_no_other_reader(
     assert slow.days(DAY, DAY).status_code == 200
     answer = slow.days(DAY, DAY)
     assert (answer.status_code, answer.json()["status"]) == (429, 429)
+    assert "may send 1 request a minute" in answer.json()["detail"]
     assert 1 <= int(answer.headers["retry-after"]) <= 60
     assert slow.get(RECOVERY_STATUS).status_code == 429
     assert other.days(DAY, DAY).status_code == 200
