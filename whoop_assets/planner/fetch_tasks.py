@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from enum import StrEnum
 
 from whoop_assets.whoop_api.streams import SNAPSHOT_STREAMS, STREAMS
@@ -95,12 +95,14 @@ class PlannerSettings:
         last_day: Today's partition.
         reread_share: Share of the daily budget, after reserves, for reading known days again; 0 for none.
         open_cycle_every: Interval between reads of the open cycle for its strain; None for no such reads.
+        zone: Time zone of the partitions.
     """
 
     first_day: date
     last_day: date
     reread_share: float = 0.5
     open_cycle_every: timedelta | None = None
+    zone: tzinfo = UTC
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ The same facts give the same plan.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from whoop_assets.planner import gaps, history, rereading
 from whoop_assets.planner.facts import Facts
@@ -19,13 +19,10 @@ from whoop_assets.planner.fetch_tasks import (
     Reason,
     pages,
 )
-from whoop_assets.planner.member_view import ONE_DAY, MemberView, Wanted, midnight
+from whoop_assets.planner.member_view import ONE_DAY, MemberView, Wanted
 from whoop_assets.planner.pace import Pace, expected_event_requests, pace, webhooks_work
 from whoop_assets.whoop_api.scopes import allows
 from whoop_assets.whoop_api.streams import SNAPSHOT_STREAMS
-
-SNAPSHOT_DELAY = timedelta(minutes=30)
-"""Snapshots of all members are taken so long after the day begins."""
 
 CONNECT_SECONDS = 30
 MAX_STRAP_OFF = timedelta(days=2)
@@ -46,14 +43,13 @@ def snapshot(view: MemberView, pace: Pace) -> list[Wanted]:
     """
     facts, today = view.facts, view.settings.last_day
     taken = facts.profile_read_at
-    failed = any(
-        failure.stream in SNAPSHOT_STREAMS and failure.last_day >= today for failure in facts.failures
-    )
+    failed = {failure.stream for failure in facts.failures if failure.last_day >= today}
     # The connection stores a profile, but no body measurements.
     after_connecting = taken is not None and taken > facts.connected_at + timedelta(seconds=CONNECT_SECONDS)
-    done = not failed and taken is not None and (after_connecting or facts.body_read)
-    due = midnight(today + ONE_DAY if done else today, timedelta(0)) + SNAPSHOT_DELAY
-    return [Wanted(dict.fromkeys(SNAPSHOT_STREAMS, due if done else min(due, view.now)), today, today)]
+    done = taken is not None and (after_connecting or facts.body_read)
+    tomorrow = datetime.combine(today + ONE_DAY, time.min, view.settings.zone).astimezone(UTC)
+    due = {stream: tomorrow if done and stream not in failed else view.now for stream in SNAPSHOT_STREAMS}
+    return [Wanted(due, today, today)]
 
 
 def open_cycle(view: MemberView, pace: Pace) -> list[Wanted]:

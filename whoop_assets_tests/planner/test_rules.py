@@ -1,14 +1,18 @@
 """Rules of the planner about scopes, snapshots, the budget, readers of the daily API and partitions."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
 
 from whoop_assets.planner import Plan, Reason
 from whoop_assets.planner import plan as make_plan
 from whoop_assets.planner.facts import (
     EventFacts,
     FailedEvent,
+    FailedLoad,
     MemberFacts,
 )
 from whoop_assets_tests.planner.planner_facts import (
@@ -79,6 +83,27 @@ def test_profile_and_body_measurements_are_read_once_a_day():
     )  # The account has no body measurements.
     just_connected = replace(member_facts(), connected_at=at(0, 1), body_read=False)
     assert Reason.SNAPSHOT in due_by_reason(plan_for(just_connected))
+
+
+@pytest.mark.parametrize("zone", ["America/Los_Angeles", "UTC", "Pacific/Auckland"])
+def test_snapshots_are_due_again_when_the_next_partition_begins(zone):
+    settings = replace(SETTINGS, zone=ZoneInfo(zone))
+    midnight = datetime.combine(TODAY + ONE_DAY, time(), settings.zone)
+    (before,) = [
+        task
+        for task in make_plan(facts(member_facts(), now=midnight - MINUTE), settings).later
+        if task.reason is Reason.SNAPSHOT
+    ]
+    assert before.due == midnight
+
+
+@pytest.mark.parametrize("stream", ["profile", "body_measurement"])
+def test_a_failed_snapshot_is_due_again_without_the_other(stream):
+    failure = FailedLoad(stream, TODAY, TODAY, True, NOON - HOUR, NOON - HOUR)
+    member = replace(member_facts(), failures=(failure,))
+    assert due_by_reason(plan_for(member))[Reason.SNAPSHOT].streams == (stream,)
+    blocked = replace(member_facts(), failures=(failure._replace(last_failed_at=NOON),))
+    assert due_by_reason(plan_for(blocked)) == {}
 
 
 def test_tasks_beyond_the_daily_budget_are_held_rereading_first():
