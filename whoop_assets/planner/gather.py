@@ -7,6 +7,7 @@ ledger is read, which grows with the number of loads and not of records.
 from collections import defaultdict
 from datetime import date, datetime, timedelta
 from itertools import pairwise
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, and_, func, or_, select
@@ -59,6 +60,7 @@ _PENDING = "PENDING_SCORE"
 
 Row = TypeVar("Row")
 ByMember = dict[int, list[Row]]
+_START = attrgetter("start")
 
 
 def gather(
@@ -98,8 +100,8 @@ def gather(
                 offset=timedelta(0) if offset is None else offset_of(offset),
                 first_cycle=first,
                 latest_cycle=latest,
-                cycles=tuple(sorted(known.get(key, ()))),
-                sleeps=tuple(sorted(slept.get(key, ()))),
+                cycles=tuple(sorted(known.get(key, ()), key=_START)),
+                sleeps=tuple(sorted(slept.get(key, ()), key=_START)),
                 read=read.get(key, {}),
                 last_event_at=heard.get(key),
                 failures=tuple(failed.get(key, ())),

@@ -3,12 +3,12 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from whoop_assets.members.store import DISCONNECTED, set_status
 from whoop_assets.planner import gather
 from whoop_assets.planner.facts import RECENT, CoveredSpan, FailedEvent, UnreadSpan
-from whoop_assets.records import coverage, load_failures
+from whoop_assets.records import coverage, load_failures, tables
 from whoop_assets.records.coverage import Span
 from whoop_assets.records.load_failures import Failure
 from whoop_assets.request_budget import tables as budget_tables
@@ -68,6 +68,17 @@ def test_facts_contain_the_cycles_sleeps_and_recoveries_of_the_last_weeks(home):
         known = [(s.start, s.end, s.state, s.recovery_state) for s in member.sleeps]
         assert [entry for entry in known if entry not in expected] == []
         assert [entry for entry in expected if entry not in known] == []
+
+
+def test_two_cycles_of_a_member_may_begin_together(home):
+    home.load(TODAY - 20 * ONE_DAY, TODAY)
+    c = tables.cycles.c
+    newest, other = [home.truth()["cycles"][place]["id"] for place in (0, 1)]
+    start = home.rows("cycles")[newest]["start_time"]
+    with home.database.write() as connection:
+        connection.execute(update(tables.cycles).where(c.id == other).values(start_time=start))
+    (member,) = gather_facts(home, only=home.member).members
+    assert [cycle.start for cycle in member.cycles[-2:]] == [start, start]
 
 
 def test_a_deleted_recovery_counts_as_missing(home):
