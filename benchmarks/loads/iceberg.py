@@ -102,13 +102,13 @@ def run(folder: Path, chosen: argparse.Namespace) -> None:
 
     looking = Watch()
     with looking.on(), database.read() as connection:
-        behind = [ledger.behind(connection, table) for table in TABLES.values()]
+        behind = [ledger.behind(connection, "whoop", table) for table in TABLES.values()]
     assert not any(behind)
     print(f"finding stale days   {looking}   11 tables, nothing is")
 
     change(database, world, chosen)
     with database.read() as connection:
-        due = {name: ledger.behind(connection, TABLES[name]) for name in NAMES.values()}
+        due = {name: ledger.behind(connection, "whoop", TABLES[name]) for name in NAMES.values()}
     print(
         f"\n{chosen.changes} changes, {chosen.deletions} deletions:"
         f" {sum(map(len, due.values()))} of {sum(map(len, files.values()))} days of tables are behind"

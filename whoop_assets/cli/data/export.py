@@ -1,6 +1,8 @@
 """`export`: files and Iceberg tables for other programs."""
 
+import itertools
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,6 +10,9 @@ from whoop_assets.cli import opening
 from whoop_assets.errors import SinkUnavailable
 from whoop_assets.report.formatting import counted
 from whoop_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from whoop_assets.db.database import Database
 
 
 @click.group()
@@ -41,17 +46,18 @@ def parquet(tables: tuple[str, ...], folder: Path) -> None:
 @click.option("--purge", is_flag=True, help="Delete all snapshots except the current one, and their files.")
 def iceberg(tables: tuple[str, ...], rewrite: bool, purge: bool) -> None:
     """Update all Iceberg tables or the named ones."""
-    from whoop_assets.sinks.iceberg.catalog import namespace_of, open_catalog
+    from whoop_assets.sinks.iceberg.catalog import open_catalog
     from whoop_assets.sinks.iceberg.sync import sync
     from whoop_assets.sinks.source import TABLES
 
     if unknown := [name for name in tables if name not in TABLES]:
         raise click.UsageError(f"There is no Iceberg table {unknown[0]}: choose from {', '.join(TABLES)}.")
     settings = Settings.from_environment()
-    catalog, namespace = open_catalog(settings), namespace_of(settings)
+    catalog = open_catalog(settings)
     failed: list[SinkUnavailable] = []
     with opening.warehouse(settings) as database:
-        for name in tables or TABLES:
+        namespaces = _namespaces(settings, database, purge=purge)
+        for namespace, name in itertools.product(namespaces, tables or TABLES):
             try:
                 done = sync(database, catalog, namespace, TABLES[name], rewrite=rewrite, purge=purge)
             except SinkUnavailable as error:
@@ -65,3 +71,18 @@ def iceberg(tables: tuple[str, ...], rewrite: bool, purge: bool) -> None:
             )
     if failed:
         raise failed[0]
+
+
+def _namespaces(settings: Settings, database: "Database", *, purge: bool) -> list[str]:
+    """Returns the configured namespace, else those of the ledger, else the default one.
+
+    A purge includes those of the ledger, because deleted data must leave every table.
+    """
+    from whoop_assets.sinks.iceberg import ledger
+    from whoop_assets.sinks.iceberg.catalog import namespace_of
+
+    with database.read() as connection:
+        found = {namespace for namespace, _ in ledger.written_tables(connection)}
+    if configured := settings.iceberg_namespace:
+        found = found | {configured} if purge else {configured}
+    return sorted(found or {namespace_of(settings)})

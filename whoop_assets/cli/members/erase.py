@@ -64,44 +64,57 @@ def erase_outside_tables(
 
 
 def _erase_from_iceberg(settings: Settings, database: "Database", done: Erased) -> None:
+    from whoop_assets.sinks.iceberg import ledger
     from whoop_assets.sinks.iceberg.catalog import local_folder, namespace_of, open_catalog
     from whoop_assets.sinks.iceberg.sync import sync, table_exists
     from whoop_assets.sinks.source import TABLES
 
+    with database.read() as connection:
+        written = ledger.written_tables(connection)
     if not settings.iceberg_catalog:
-        if (folder := local_folder(settings)).exists():
+        if (folder := local_folder(settings)).exists() or written:
             done.left.append(
-                f"The Iceberg tables in {folder} were not changed, because WHOOP_ICEBERG_CATALOG is not set:"
-                " set it to local and run `whoop-assets export iceberg --purge`, or delete the folder."
+                f"The Iceberg tables were not changed, because WHOOP_ICEBERG_CATALOG is not set: set it to"
+                f" their catalog (local for those in {folder}) and run `whoop-assets export iceberg --purge`,"
+                " or delete the tables."
             )
         return
     days = 0
+    known = written | {(namespace_of(settings), name) for name in TABLES}
     try:
-        catalog, namespace = open_catalog(settings), namespace_of(settings)
-        existing = [table for table in TABLES.values() if table_exists(catalog, namespace, table)]
+        catalog = open_catalog(settings)
+        existing = {table for table in known if table_exists(catalog, table[0], TABLES[table[1]])}
     except WhoopError as error:
         done.left.append(
             f"The Iceberg tables were not changed. {error} Then run `whoop-assets export iceberg --purge`."
         )
         return
-    for table in existing:
+    for namespace, name in sorted(written - existing):
+        done.left.append(
+            f"The Iceberg table {namespace}.{name} was not purged, because the catalog {catalog.name} lacks"
+            " it: set WHOOP_ICEBERG_CATALOG to its catalog, then run `whoop-assets export iceberg --purge`."
+            " If the table was dropped, delete its files."
+        )
+    for namespace, name in sorted(existing):
         try:
-            synced = sync(database, catalog, namespace, table, purge=True)
+            synced = sync(database, catalog, namespace, TABLES[name], purge=True)
         except WhoopError as error:
             done.left.append(
-                f"The Iceberg table {table.name} was not purged. {error} Then run `whoop-assets export"
+                f"The Iceberg table {namespace}.{name} was not purged. {error} Then run `whoop-assets export"
                 f" iceberg --purge`."
             )
             continue
         days += synced.days
         if synced.snapshots > 1:
             done.left.append(
-                f"The Iceberg table {table.name} keeps {synced.snapshots - 1} older snapshots, because"
-                f" branches, tags or"
+                f"The Iceberg table {namespace}.{name} keeps"
+                f" {counted(synced.snapshots - 1, 'older snapshot')}, because branches, tags or"
                 " gc.enabled=false protect them: remove that, then run `whoop-assets export iceberg --purge`."
             )
     if existing:
-        done.removed.append(f"The Iceberg tables have {days} days written anew and no older snapshots.")
+        done.removed.append(
+            f"The Iceberg tables have {counted(days, 'day')} written anew and no older snapshots."
+        )
 
 
 def _erase_from_notion(

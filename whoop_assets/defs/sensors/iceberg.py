@@ -15,6 +15,7 @@ from whoop_assets.defs.sensors.runs import MAX_RUNS, MAX_SILENCE, runs_in_flight
 from whoop_assets.defs.sensors.summaries import TRY_AGAIN_AFTER
 from whoop_assets.defs.sensors.webhooks import ATTEMPT_TAG
 from whoop_assets.sinks.iceberg import ledger
+from whoop_assets.sinks.iceberg.catalog import namespace_of
 from whoop_assets.sinks.source import TABLES, Checksum
 
 SINK = "iceberg"
@@ -33,9 +34,10 @@ def iceberg_behind(
     if _being_written(context.instance, namespace):
         return dg.SkipReason("A run is writing Iceberg tables.")
     behind: dict[str, Mapping[date, Checksum]] = {}
+    tables_in = namespace_of(whoop.settings(), namespace.prefix)
     with whoop.database.read() as connection:
         for name, table in TABLES.items():
-            if days := ledger.behind(connection, table):
+            if days := ledger.behind(connection, tables_in, table):
                 behind[name] = days
         now = whoop.database.now(connection)
     if not behind:

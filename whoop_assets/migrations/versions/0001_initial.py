@@ -607,6 +607,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "iceberg_days",
+        *_key(TEXT, "namespace"),
         *_key(sa.String(64), "table_name"),
         *_key(DATE, "day"),
         *_required(sa.String(64), "mark"),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, update
 
 from whoop_assets.db.statements import batched, upsert
 from whoop_assets.sinks import source
@@ -32,11 +32,11 @@ class Held:
     sequence_number: int
 
 
-def behind(connection: Connection, table: ExportTable) -> dict[date, Checksum]:
+def behind(connection: Connection, namespace: str, table: ExportTable) -> dict[date, Checksum]:
     """Returns the stale days with their current checksums; NOTHING for days that must be emptied."""
     c = iceberg_days.c
     committed: dict[date, str] = dict(
-        connection.execute(select(c.day, c.mark).where(c.table_name == table.name)).all()
+        connection.execute(select(c.day, c.mark).where(_of(namespace, table))).all()
     )
     now = source.marks(connection, table)
     found = {day: mark for day, mark in now.items() if committed.get(day) != mark.mark}
@@ -44,7 +44,7 @@ def behind(connection: Connection, table: ExportTable) -> dict[date, Checksum]:
     return found | dict.fromkeys(gone, NOTHING)
 
 
-def believe(connection: Connection, table: ExportTable, held: Held) -> bool:
+def believe(connection: Connection, namespace: str, table: ExportTable, held: Held) -> bool:
     """Drops entries of another table of that name, and invalidates entries of commits that were rolled back.
 
     Invalid days stay in the ledger, because a day that was emptied may have rows again.
@@ -53,7 +53,7 @@ def believe(connection: Connection, table: ExportTable, held: Held) -> bool:
         Whether a valid entry is left.
     """
     c = iceberg_days.c
-    of_table = c.table_name == table.name
+    of_table = _of(namespace, table)
     connection.execute(delete(iceberg_days).where(of_table, c.table_uuid != held.table_uuid))
     connection.execute(
         update(iceberg_days)
@@ -66,6 +66,7 @@ def believe(connection: Connection, table: ExportTable, held: Held) -> bool:
 
 def record(
     connection: Connection,
+    namespace: str,
     table: ExportTable,
     held: Held,
     days: Collection[date],
@@ -76,12 +77,13 @@ def record(
     statement = upsert(connection, iceberg_days)
     old, new = iceberg_days.c, statement.excluded
     statement = statement.on_conflict_do_update(
-        index_elements=["table_name", "day"],
+        index_elements=["namespace", "table_name", "day"],
         set_={name: new[name] for name in ("mark", "rows", "table_uuid", "sequence_number", "committed_at")},
         where=or_(old.table_uuid != new.table_uuid, old.sequence_number <= new.sequence_number),
     )
     values: list[dict[str, Any]] = [
         {
+            "namespace": namespace,
             "table_name": table.name,
             "day": day,
             "mark": (mark := written.get(day, NOTHING)).mark,
@@ -96,13 +98,25 @@ def record(
         connection.execute(statement, lot)
 
 
-def forget(connection: Connection, table: ExportTable) -> None:
+def forget(connection: Connection, namespace: str, table: ExportTable) -> None:
     """Makes all days of the table stale."""
-    connection.execute(delete(iceberg_days).where(iceberg_days.c.table_name == table.name))
+    connection.execute(delete(iceberg_days).where(_of(namespace, table)))
 
 
-def row_count(connection: Connection, table: ExportTable) -> int:
+def row_count(connection: Connection, namespace: str, table: ExportTable) -> int:
     """Returns the number of rows of the Iceberg table according to the ledger."""
-    c = iceberg_days.c
-    query = select(func.coalesce(func.sum(c.rows), 0)).where(c.table_name == table.name)
+    query = select(func.coalesce(func.sum(iceberg_days.c.rows), 0)).where(_of(namespace, table))
     return int(connection.execute(query).scalar_one())
+
+
+def written_tables(connection: Connection) -> set[tuple[str, str]]:
+    """Returns namespace and name of the Iceberg tables that the ledger knows."""
+    c = iceberg_days.c
+    return {
+        (row.namespace, row.table_name)
+        for row in connection.execute(select(c.namespace, c.table_name).distinct())
+    }
+
+
+def _of(namespace: str, table: ExportTable) -> ColumnElement[bool]:
+    return and_(iceberg_days.c.namespace == namespace, iceberg_days.c.table_name == table.name)

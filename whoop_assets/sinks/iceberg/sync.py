@@ -82,17 +82,17 @@ def sync(
     with reaching(catalog.name):
         iceberg = open_table(catalog, namespace, table)
     with database.write() as connection:
-        done.first = not ledger.believe(connection, table, held(iceberg))
+        done.first = not ledger.believe(connection, namespace, table, held(iceberg))
         if rewrite:
-            ledger.forget(connection, table)
+            ledger.forget(connection, namespace, table)
     with database.read() as connection:
-        behind = ledger.behind(connection, table)
+        behind = ledger.behind(connection, namespace, table)
     if rewrite or done.first:
         # Days that another database wrote, or a lost ledger.
         with reaching(catalog.name):
             behind = dict.fromkeys(_present(iceberg), ledger.NOTHING) | behind
     for days in batches(behind):
-        _write(database, catalog.name, iceberg, table, days, done)
+        _write(database, catalog.name, iceberg, namespace, table, days, done)
     with reaching(catalog.name):
         done.expired = (
             expire(iceberg, most=1, kept=1)
@@ -101,7 +101,7 @@ def sync(
         )
         done.snapshots = len(iceberg.snapshots())
     with database.read() as connection:
-        done.held = ledger.row_count(connection, table)
+        done.held = ledger.row_count(connection, namespace, table)
     done.notes = sorted(set(done.notes))
     return done
 
@@ -137,6 +137,7 @@ def _write(
     database: Database,
     name: str,
     iceberg: "Table",
+    namespace: str,
     table: ExportTable,
     days: Sequence[date],
     done: Synced,
@@ -158,7 +159,8 @@ def _write(
                 database.clock.sleep(random.uniform(0, 0.1 * 2**attempt))
                 continue
         with database.write() as connection:
-            ledger.record(connection, table, held(iceberg), days, marks, database.now(connection))
+            at = database.now(connection)
+            ledger.record(connection, namespace, table, held(iceberg), days, marks, at)
         done.days += len(days)
         done.rows += len(rows)
         done.commits += committed

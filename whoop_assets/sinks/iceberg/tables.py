@@ -1,6 +1,6 @@
 """Ledger of the days that Iceberg tables contain."""
 
-from sqlalchemy import BigInteger, Date, Integer, String, Table
+from sqlalchemy import BigInteger, Date, Integer, String, Table, Text
 
 from whoop_assets.db.columns import column, key, metadata
 from whoop_assets.db.types import UtcDateTime
@@ -8,6 +8,7 @@ from whoop_assets.db.types import UtcDateTime
 iceberg_days = Table(
     "iceberg_days",
     metadata,
+    key("namespace", Text, "Iceberg namespace of the table"),
     key("table_name", String(64), "Iceberg table, without catalog and namespace"),
     key("day", Date, "WHOOP day: a partition of the table"),
     column(

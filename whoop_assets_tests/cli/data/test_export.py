@@ -1,11 +1,14 @@
 """`export`: writes Parquet files and Iceberg tables."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from whoop_assets.settings import Settings
+from whoop_assets.sinks.iceberg import ledger
 from whoop_assets.sinks.iceberg.catalog import open_catalog
+from whoop_assets.sinks.source import TABLES
 from whoop_assets_tests.cli.conftest import CommandLine, error_of
 from whoop_assets_tests.support.data.delivered import by_duckdb
 from whoop_assets_tests.support.servers.ports import REFUSING_PORT
@@ -30,6 +33,25 @@ def test_export_updates_iceberg_tables(command_line: CommandLine, monkeypatch: p
     assert "There is no Iceberg table" in error_of(command_line.run("export", "iceberg", "nothing"), 2)
     assert by_duckdb(open_catalog(Settings.from_environment()), "cycles", "mine") == {}
     assert command_line.run("export", "iceberg", "cycles", "--rewrite", "--purge").exit_code == 0
+
+
+def test_a_purge_includes_tables_of_a_namespace_that_is_no_longer_configured(
+    command_line: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command_line.connect(command_line.members[0])
+    monkeypatch.setenv("WHOOP_ICEBERG_CATALOG", "local")
+    table, day = TABLES["cycles"], date(2026, 1, 1)
+    for namespace, purged in {"": ["old"], "new": ["new", "old"]}.items():
+        database = command_line.database()
+        with database.write() as connection:
+            at = database.now(connection)
+            ledger.record(connection, "old", table, ledger.Held("uuid", 1), [day], {}, at)
+        database.close()
+        monkeypatch.setenv("WHOOP_ICEBERG_NAMESPACE", namespace)
+        lines = command_line.run("export", "iceberg", "cycles", "--purge").stdout.splitlines()
+        assert [line.split()[0] for line in lines] == [f"{name}.cycles" for name in purged]
+    (line,) = command_line.run("export", "iceberg", "cycles").stdout.splitlines()
+    assert line.startswith("new.cycles")
 
 
 def test_an_unreachable_catalog_is_one_error(

@@ -15,6 +15,7 @@ from whoop_assets.defs.sensors.webhooks import ATTEMPT_TAG
 from whoop_assets.records import tables
 from whoop_assets.settings import Settings
 from whoop_assets.sinks.iceberg.catalog import open_catalog
+from whoop_assets.sinks.iceberg.sync import sync
 from whoop_assets.sinks.source import TABLES
 from whoop_assets_tests.support.data.delivered import assert_delivered
 from whoop_assets_tests.support.servers.ports import REFUSING_PORT
@@ -137,6 +138,15 @@ def test_an_unreachable_catalog_fails_only_its_own_run_which_is_retried(project,
         monkeypatch.setenv("WHOOP_ICEBERG_CATALOG", "local")
         assert execute(p, retry).success
         assert requests(p) == []
+
+
+def test_a_table_in_another_namespace_does_not_hide_a_stale_one(project, monkeypatch):
+    monkeypatch.setenv("WHOOP_ICEBERG_CATALOG", "local")
+    with project() as p:
+        p.home.load(p.today, p.today, ("cycles",))
+        sync(p.home.database, open_catalog(Settings.from_environment()), "elsewhere", TABLES["cycles"])
+        (request,) = requests(p)
+        assert key_of("cycles") in request.asset_selection
 
 
 @pytest.mark.parametrize("status", [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.NOT_STARTED])

@@ -86,7 +86,8 @@ def test_an_older_commit_does_not_replace_a_newer_ledger_entry(open_iceberg_home
         older = ledger.Held(str(iceberg.catalog().load_table("whoop.workout").metadata.table_uuid), 0)
         with iceberg.home.database.write() as connection:
             days = [row["day"] for row in iceberg.home.rows("workouts").values()]
-            ledger.record(connection, TABLES["workout"], older, days, {}, iceberg.home.clock.now())
+            at = iceberg.home.clock.now()
+            ledger.record(connection, "whoop", TABLES["workout"], older, days, {}, at)
         assert iceberg.sync("workout")["workout"].days == 0
 
 

@@ -110,7 +110,7 @@ def test_rows_deleted_while_the_ledger_was_lost_are_removed(open_iceberg_home: O
         iceberg.load()
         iceberg.sync("workout")
         with iceberg.home.database.write() as connection:
-            ledger.forget(connection, TABLES["workout"])
+            ledger.forget(connection, "whoop", TABLES["workout"])
         for key in list(iceberg.home.rows("workouts"))[:3]:
             iceberg.home.world.delete(iceberg.home.member, "workouts", key)
         iceberg.home.advance(timedelta(minutes=5))
