@@ -55,7 +55,8 @@ def print_table(table: "Table") -> None:
     """Print it on stdout."""
     from rich.console import Console
 
-    console = Console()
+    # A cell can hold the name of a file, such as "[whoop]/:100:.csv": it is no markup.
+    console = Console(markup=False, emoji=False)
     if not console.is_terminal:
-        console = Console(width=WIDTH_ELSEWHERE)
+        console = Console(markup=False, emoji=False, width=WIDTH_ELSEWHERE)
     console.print(table)

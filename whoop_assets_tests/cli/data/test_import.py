@@ -63,6 +63,14 @@ def test_a_member_without_api_access_gets_summaries_trends_and_reports(export_da
     database.close()
 
 
+def test_names_of_files_are_printed_as_they_are(export_database, tmp_path):
+    files = exports.export(cycles=exports.CYCLES_OF_THREE_DAYS, sleeps=exports.NIGHTS)
+    write_export(tmp_path / "named.zip", {f"[whoop][/100]:100:/{name}": files[name] for name in files})
+    imported = run("import", "named.zip")
+    assert imported.exit_code == 0, imported.output
+    assert "[whoop][/100]:100:/sleeps.csv" in imported.stdout
+
+
 def test_a_member_from_an_export_is_not_planned_refreshed_or_reported_as_late(export_database):
     assert run("import", "export.zip").exit_code == 0
     settings = Settings.from_environment()
@@ -173,6 +181,7 @@ def test_with_several_members_import_requires_the_member_option(export_database)
     assert "--member" in error_of(run("import", "export.zip"))
     assert "not known here" in error_of(run("import", "export.zip", "--member", "77"))
     error_of(run("import", "export.zip", "--member", "me"), 2)
+    error_of(run("import", "export.zip", "--member", str(10**20)), 2)
     error_of(run("import", "nothing.zip"), 2)
 
 
