@@ -105,3 +105,29 @@ def test_another_schema_version_is_rejected_with_a_remedy(
 def test_an_unwritable_data_folder_is_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("data").write_text("a file where the data folder should be")
     error_of(CliRunner().invoke(main, ["members"]))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "backfill --months 30000",
+        "backfill --member {id}",
+        "report --member {id}",
+        "import . --instead-of {id}",
+        "disconnect {id}",
+        "disconnect -{id}",
+        "sessions end {id}",
+        "sessions end 1 --session {id}",
+        "sessions link {id}",
+        "sessions log {id}",
+        "readers add screen --member {id}",
+        "readers revoke {id}",
+        "quarantine list --member {id}",
+        "quarantine dismiss --all --member {id}",
+        "notion renew --member {id}",
+        "events list --limit {id}",
+        "db purge-events --older-than 800000",
+    ],
+)
+def test_a_number_beyond_dates_and_columns_is_wrong_usage(arguments: str) -> None:
+    error_of(CliRunner().invoke(main, arguments.format(id=10**20).split()), 2)

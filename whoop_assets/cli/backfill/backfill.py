@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 import click
 
 from whoop_assets.cli import opening
+from whoop_assets.cli.options import DayParam, members_option
 from whoop_assets.errors import RECONNECT, WhoopError
 from whoop_assets.report.formatting import counted
-from whoop_assets.settings import Settings, day_of
+from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
     from whoop_assets.cli.backfill.range_run import BackfillRange, BackfillResult
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from whoop_assets.sync.session import WhoopSession
 
 NOT_ALL_DONE = 1
+MAX_MONTHS = 12 * 100
 _MAX_NAMED = 3
 
 
@@ -34,32 +36,16 @@ class NobodyConnected(WhoopError):
     """There is no member to read."""
 
 
-class DayParam(click.ParamType[date]):
-    """A WHOOP day on the command line."""
-
-    name = "day"
-
-    def convert(self, value: str | date, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        try:
-            return value if isinstance(value, date) else day_of(value)
-        except ValueError:
-            self.fail(f"{value!r} is not a date: write it as YYYY-MM-DD.", param, ctx)
-
-
 @click.command()
 @click.option("--from", "first", type=DayParam(), help="The first WHOOP day, YYYY-MM-DD.")
 @click.option("--to", "last", type=DayParam(), help="The last WHOOP day, included.")
-@click.option("--months", type=click.IntRange(min=1), help="Read this many months up to today instead.")
+@click.option(
+    "--months", type=click.IntRange(1, MAX_MONTHS), help="Read this many months up to today instead."
+)
 @click.option(
     "--all", "everything", is_flag=True, help="Read every day from WHOOP_START_DATE to today instead."
 )
-@click.option(
-    "--member",
-    "members",
-    type=int,
-    multiple=True,
-    help="Read only the member with this WHOOP user id. You can repeat the option.",
-)
+@members_option("members", "Read only the member with this WHOOP user id.")
 @click.option(
     "--force",
     is_flag=True,

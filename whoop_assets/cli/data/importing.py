@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from whoop_assets.cli import opening
+from whoop_assets.cli.options import IdParam
 from whoop_assets.cli.printing import new_table, print_table
 from whoop_assets.errors import UnknownMember
 from whoop_assets.report.formatting import counted
@@ -31,7 +32,7 @@ NOT_ALL_DONE = 1
 )
 @click.option(
     "--instead-of",
-    type=int,
+    type=IdParam(),
     metavar="ID",
     help="Erase this member, whose only data come from an export, and assign the export to the member of"
     " --member.",
@@ -61,8 +62,8 @@ def _member(database: "Database", wanted: str | None) -> int | None:
         return None
     if wanted is not None:
         try:
-            return int(wanted)
-        except ValueError:
+            return IdParam().convert(wanted, None, None)
+        except click.BadParameter:
             raise click.UsageError(
                 f"--member takes a member's id or `{NEW}`, and {wanted!r} is neither."
             ) from None

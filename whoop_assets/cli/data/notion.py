@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from whoop_assets.cli import opening
-from whoop_assets.cli.backfill.backfill import DayParam
+from whoop_assets.cli.options import DayParam, members_option
 from whoop_assets.errors import ConfigurationError, WhoopError
 from whoop_assets.report.formatting import counted
 from whoop_assets.settings import Settings
@@ -92,14 +92,7 @@ def status() -> None:
 
 
 @notion.command()
-@click.option(
-    "--member",
-    "chosen",
-    type=int,
-    multiple=True,
-    metavar="ID",
-    help="Include only this member. You can repeat the option.",
-)
+@members_option("chosen", "Include only this member.")
 @click.option("--from", "first", type=DayParam(), metavar="DAY", help="The first day, YYYY-MM-DD.")
 @click.option("--to", "last", type=DayParam(), metavar="DAY", help="The last day, included.")
 def renew(chosen: tuple[int, ...], first: date | None, last: date | None) -> None:

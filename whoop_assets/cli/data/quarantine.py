@@ -5,11 +5,16 @@ from typing import TYPE_CHECKING
 import click
 
 from whoop_assets.cli import opening
+from whoop_assets.cli.options import IdParam
 from whoop_assets.cli.printing import new_table, print_json, print_table
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
     from whoop_assets.quality.quarantine_entries import QuarantineEntry
+
+MEMBER_OPTION = click.option(
+    "--member", "user_id", type=IdParam(), metavar="ID", help="Include only entries of this member."
+)
 
 
 @click.group("quarantine")
@@ -18,7 +23,7 @@ def quarantine() -> None:
 
 
 @quarantine.command("list")
-@click.option("--member", "user_id", type=int, metavar="ID", help="Include only entries of this member.")
+@MEMBER_OPTION
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_entries(user_id: int | None, as_json: bool) -> None:
     """List the open entries with their reasons."""
@@ -37,7 +42,7 @@ def list_entries(user_id: int | None, as_json: bool) -> None:
 @quarantine.command()
 @click.argument("entries", nargs=-1, metavar="[ENTRY]...")
 @click.option("--all", "everything", is_flag=True, help="Close all open entries.")
-@click.option("--member", "user_id", type=int, metavar="ID", help="Include only entries of this member.")
+@MEMBER_OPTION
 def dismiss(entries: tuple[str, ...], everything: bool, user_id: int | None) -> None:
     """Close entries permanently: the same record or row is not quarantined again."""
     from whoop_assets.quality import quarantine_entries as stored

@@ -6,19 +6,13 @@ from zoneinfo import ZoneInfo
 import click
 
 from whoop_assets.cli import opening
+from whoop_assets.cli.options import members_option
 from whoop_assets.report.formatting import counted
 from whoop_assets.settings import Settings
 
 
 @click.command()
-@click.option(
-    "--member",
-    "chosen",
-    type=int,
-    multiple=True,
-    metavar="ID",
-    help="Include only this member. You can repeat the option.",
-)
+@members_option("chosen", "Include only this member.")
 @click.option(
     "--title", default="", help="Use this title instead of the member's id. Requires exactly one member."
 )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from whoop_assets.cli import opening
+from whoop_assets.cli.options import IdParam
 from whoop_assets.cli.printing import new_table, print_json, print_table
 from whoop_assets.errors import RECONNECT
 from whoop_assets.settings import Settings
@@ -173,7 +174,7 @@ def _told(history: dict[str, Any] | None) -> str:
 
 # The ids of members from an export are negative: `disconnect -1` is no option.
 @click.command(context_settings={"ignore_unknown_options": True})
-@click.argument("member", type=int)
+@click.argument("member", type=IdParam())
 @click.option(
     "--erase",
     is_flag=True,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from whoop_assets.cli import opening
+from whoop_assets.cli.options import IdParam, members_option
 from whoop_assets.cli.printing import print_json
 from whoop_assets.report.formatting import counted
 from whoop_assets.settings import Settings
@@ -22,14 +23,7 @@ def readers() -> None:
 
 @readers.command()
 @click.argument("label")
-@click.option(
-    "--member",
-    "members",
-    type=int,
-    multiple=True,
-    required=True,
-    help="A member whose rows the key can read. You can repeat the option.",
-)
+@members_option("members", "A member whose rows the key can read.", required=True)
 @click.option(
     "--requests-per-minute",
     "rate",
@@ -75,7 +69,7 @@ def list_readers(as_json: bool) -> None:
 
 
 @readers.command()
-@click.argument("reader", type=int)
+@click.argument("reader", type=IdParam())
 def revoke(reader: int) -> None:
     """Revoke a reader's key. The next request with it is rejected."""
     from whoop_assets.members import readers as stored

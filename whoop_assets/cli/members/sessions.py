@@ -5,6 +5,7 @@ from datetime import timedelta
 import click
 
 from whoop_assets.cli import opening
+from whoop_assets.cli.options import IdParam
 from whoop_assets.cli.printing import print_json
 from whoop_assets.report.formatting import counted
 from whoop_assets.settings import Settings
@@ -46,8 +47,8 @@ def list_(as_json: bool) -> None:
 
 
 @sessions.command(context_settings=MEMBER_IDS_CAN_BE_NEGATIVE)
-@click.argument("member", type=int)
-@click.option("--session", "session_id", type=int, help="Only this session.")
+@click.argument("member", type=IdParam())
+@click.option("--session", "session_id", type=IdParam(), help="Only this session.")
 def end(member: int, session_id: int | None) -> None:
     """End a member's sessions: the browsers are signed out with their next request."""
     from whoop_assets.members import sessions as stored
@@ -62,7 +63,7 @@ def end(member: int, session_id: int | None) -> None:
 
 
 @sessions.command(context_settings=MEMBER_IDS_CAN_BE_NEGATIVE)
-@click.argument("member", type=int)
+@click.argument("member", type=IdParam())
 @click.option(
     "--hours",
     type=click.IntRange(1, 24 * 30),
@@ -86,7 +87,7 @@ def link(member: int, hours: int) -> None:
 
 
 @sessions.command(context_settings=MEMBER_IDS_CAN_BE_NEGATIVE)
-@click.argument("member", type=int)
+@click.argument("member", type=IdParam())
 def log(member: int) -> None:
     """Print the audit log of a member: sign-ins, buttons, views by operators."""
     from whoop_assets.members import sessions as stored

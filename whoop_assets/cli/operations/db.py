@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 UNLIKE = 1
 NOT_ALL_DONE = 1
+MAX_AGE_DAYS = 365 * 100
 _SHOWN_DIGITS = 16
 
 
@@ -95,7 +96,7 @@ def compare(url: str) -> None:
 @click.option(
     "--older-than",
     "days",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, MAX_AGE_DAYS),
     required=True,
     metavar="DAYS",
     help="Minimum age of the runs in days, since their end.",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 NOT_ALL_DONE = 1
 NEWEST = 50
+MAX_EVENTS = 1_000_000
 
 
 @click.group()
@@ -28,7 +29,7 @@ def events() -> None:
 )
 @click.option(
     "--limit",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, MAX_EVENTS),
     default=NEWEST,
     show_default=True,
     help="Maximum number of events.",
