@@ -17,8 +17,8 @@ help:  ## this list
 .venv: $(MADE)  ## the environment; recreated when requirements.lock or pyproject.toml change
 
 $(MADE): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	  echo "whoop-assets needs Python 3.11 or newer, and '$(PYTHON)' is not: name one, as in 'make $(or $(MAKECMDGOALS),demo) PYTHON=python3.12'." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || { \
+	  echo "whoop-assets needs Python 3.11, 3.12 or 3.13, and '$(PYTHON)' is not: name one, as in 'make $(or $(MAKECMDGOALS),demo) PYTHON=python3.12'." >&2; exit 1; }
 	@echo "Making the environment in .venv (a minute or two the first time) ..."
 	@$(PYTHON) -m venv .venv || { \
 	  echo "'$(PYTHON) -m venv' failed: Debian and Ubuntu keep it in the package python3-venv." >&2; exit 1; }

@@ -1,4 +1,4 @@
-"""Daily rows from records: pure functions, without I/O, a clock or a database."""
+"""Daily, weekly and trend rows: pure functions compute them; `rebuild` and `store` use the database."""
 
 from whoop_assets.summaries.daily import DAILY_COLUMNS, daily_rows
 

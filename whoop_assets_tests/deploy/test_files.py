@@ -370,8 +370,10 @@ def test_image_and_chart_versions_match_the_project_and_the_dagster_release() ->
     every = (WITH_CELERY, WITH_LOGIN, WITH_SIMULATOR)
     images = {service["image"] for files in every for service in own_services(files).values()}
     assert images == {f"whoop-assets:{version}"}
-    manifest = (DEPLOY / "kubernetes" / "webhooks.yaml").read_text()
-    assert set(re.findall(r"whoop-assets:([\d.]+)", manifest)) == {version}
+    texts = [
+        path.read_text() for path in (*DEPLOY.rglob("*.yaml"), DEPLOY / "Dockerfile", *ROOT.glob("docs/*.md"))
+    ]
+    assert {tag for text in texts for tag in re.findall(r"whoop-assets:([\d.]+)", text)} == {version}
     values = "".join((DEPLOY / "kubernetes" / f"values{name}.yaml").read_text() for name in ("", ".auth"))
     assert parsed("kubernetes/values.yaml")["dagsterDaemon"]["image"]["tag"] == version
     charts = re.findall(r"--version (\S+)", values + (ROOT / "docs" / "deployment.md").read_text())

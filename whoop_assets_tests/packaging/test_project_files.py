@@ -5,15 +5,19 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+import whoop_assets
 from whoop_assets_tests.support.wheel import ROOT
 
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT = PYPROJECT["project"]
 MAKEFILE = (ROOT / "Makefile").read_text()
 LOCK = (ROOT / "requirements.lock").read_text()
 WORKFLOW = ROOT / ".github" / "workflows" / "ci.yml"
@@ -89,6 +93,17 @@ def test_ci_runs_every_supported_python_and_the_oldest_and_newest_versions() -> 
     assert {f"test-{entry['versions']}" for entry in ranges} == {"test-lowest", "test-newest"} <= TARGETS
 
 
+def test_every_place_states_the_same_versions_of_python() -> None:
+    supported = [
+        f"3.{minor}" for minor in range(30) if f"3.{minor}" in SpecifierSet(PROJECT["requires-python"])
+    ]
+    classifiers = [name.rpartition(" :: ")[2] for name in PROJECT["classifiers"]]
+    assert [version for version in classifiers if version.startswith("3.")] == supported
+    sentence = f"Python {', '.join(supported[:-1])} or {supported[-1]}"
+    places = ("README.md", "CONTRIBUTING.md", "docs/first-steps.md", "Makefile", ".ci/run")
+    assert [place for place in places if sentence not in (ROOT / place).read_text()] == []
+
+
 def test_ci_runs_make_targets_including_those_of_the_local_ci_script() -> None:
     ci_targets = {
         command.removeprefix("make ") for command in workflow_commands() if command.startswith("make ")
@@ -105,6 +120,23 @@ def test_hooks_and_make_lint_run_the_same_tools() -> None:
     (recipe,) = re.findall(r"^lint:.*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE)
     assert hooks == set(re.findall(r"\$\(BIN\)/(\S+)", recipe))
     assert all((BIN / hook).exists() for hook in hooks)
+
+
+@pytest.mark.parametrize(
+    ("contract", "exempt"),
+    [
+        ("Only defs, definitions and cli import Dagster", {"defs", "definitions", "cli"}),
+        ("Only whoop_api imports httpx", {"whoop_api"}),
+    ],
+)
+def test_an_import_contract_covers_every_module_but_the_ones_in_its_name(
+    contract: str, exempt: set[str]
+) -> None:
+    (found,) = [
+        entry for entry in PYPROJECT["tool"]["importlinter"]["contracts"] if entry["name"] == contract
+    ]
+    modules = {module.name for module in iter_modules(whoop_assets.__path__)}
+    assert found["source_modules"] == [f"whoop_assets.{name}" for name in sorted(modules - exempt)]
 
 
 def test_the_license_is_the_one_that_the_metadata_names() -> None:
@@ -136,7 +168,20 @@ def test_every_link_of_the_readme_works_outside_of_the_repository_too() -> None:
 
 
 @pytest.mark.parametrize("name", ["CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md", "docs/release.md"])
-def test_relative_links_lead_to_existing_files(name: str) -> None:
+def test_relative_links_lead_to_existing_files_and_headings(name: str) -> None:
     path = ROOT / name
-    links = re.findall(r"\]\((?!https?://|#)([^)#]+)", path.read_text())
-    assert [link for link in links if not (path.parent / link).exists()] == []
+    links = re.findall(r"\]\((?!https?://)([^)#]*)#?([^)]*)\)", path.read_text())
+    assert [link for link, _ in links if not (path.parent / link).exists()] == []
+    pointed = [(path.parent / link if link else path, anchor) for link, anchor in links if anchor]
+    assert [(page, anchor) for page, anchor in pointed if anchor not in anchors(page)] == []
+
+
+def anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_start_page_of_the_documentation_links_every_page() -> None:
+    docs = ROOT / "docs"
+    linked = set(re.findall(r"\]\(([^)]+\.md)\)", (docs / "index.md").read_text()))
+    assert {page.name for page in docs.glob("*.md")} - linked == {"index.md"}

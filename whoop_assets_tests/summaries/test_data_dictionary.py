@@ -8,6 +8,7 @@ from sqlalchemy import BigInteger, Boolean, Date, Double, Integer
 
 from whoop_assets.db.types import JsonText, UtcDateTime
 from whoop_assets.definition_changes import CHANGES
+from whoop_assets.derived_versions import schema_metadata
 from whoop_assets.schema import metadata
 from whoop_assets.summaries import DAILY_COLUMNS
 
@@ -97,6 +98,13 @@ def _type_of(column) -> str:
 def test_the_dictionary_describes_each_column_of_the_table_once(table):
     described = [name for heading in (table, *SHARED[table]) for name in _columns(heading)]
     assert sorted(described) == sorted(column.name for column in metadata.tables[table].columns)
+
+
+def test_the_dictionary_describes_each_table_or_names_it_as_internal():
+    text = DICTIONARY.read_text(encoding="utf-8")
+    section = text.partition("These tables are internal:\n\n")[2].partition("\n\n")[0]
+    tables = {*metadata.tables, *schema_metadata.tables}
+    assert sorted([*SHARED, *re.findall(r"`(\w+)`", section)]) == sorted(tables)
 
 
 @pytest.mark.parametrize("table", WITH_EXAMPLES)

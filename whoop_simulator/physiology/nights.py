@@ -1,7 +1,7 @@
 """Generates the starts of a member's cycles: nights, days without the strap, and lost nights.
 
 A cycle runs from the start of one main sleep to the start of the next. Without a sleep it begins at local
-midnight or at the usual bedtime. `Nights.after(boundary)` draws the next boundary from the previous one.
+midnight or at the usual bedtime. `Nights.after(last)` draws the next boundary from the last one.
 """
 
 import math

@@ -20,7 +20,10 @@ from whoop_assets.whoop_api.streams import ANNOUNCED_STREAMS, STREAMS
 
 LANE_TAG = "whoop/lane"
 SINCE_TAG = "whoop/since"
-"""Set by `backfill` when it resumes: data that were read completely since this time are not read again."""
+"""Set by the planner's runs, and by `backfill` when it resumes.
+
+Data that were read completely since this time are not read again.
+"""
 
 SINK_TAG = "whoop/sink"
 """Name of the sink that the run writes. Each sink has its own run slot, so that no sink waits for another."""
