@@ -20,6 +20,7 @@ _DTYPES = {
     ColumnKind.JSON: "object",
     ColumnKind.TEXT: "str",
 }
+"""pandas' usual types, for users. `summaries.frames` has others, which compute faster with few rows."""
 
 
 def read_frame(
