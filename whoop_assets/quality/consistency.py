@@ -418,7 +418,7 @@ def count_mismatches(connection: Connection) -> Findings:
             query,
             lambda row, stream=stream: (  # type: ignore[misc]
                 f"{stream} from {row.start_time:%Y-%m-%d %H:%M} to {row.end_time:%Y-%m-%d %H:%M} UTC:"
-                f" WHOOP's pages had {row.records} records, {row.kept} are stored"
+                f" records in WHOOP's pages: {row.records}, stored: {row.kept}"
             ),
         )
         seen = connection.scalar(select(func.sum(v.records)).where(*known))

@@ -1,7 +1,7 @@
 """Numbers, dates and durations as text for readers. A missing value is a dash, never "nan" or "None"."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -97,6 +97,11 @@ def week_end(monday: date) -> date:
 def counted(count: int, singular: str) -> str:
     """Return "1 day" or "2 days"."""
     return f"{count} {singular}{'' if count == 1 else 's'}"
+
+
+def members_text(user_ids: Collection[int]) -> str:
+    """Return "member 10129" or "members 10129, 10130"."""
+    return f"member{'' if len(user_ids) == 1 else 's'} {', '.join(map(str, sorted(user_ids)))}"
 
 
 def workouts_text(summary: Mapping[str, Any]) -> str:

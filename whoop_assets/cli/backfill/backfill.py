@@ -13,7 +13,7 @@ import click
 from whoop_assets.cli import opening
 from whoop_assets.cli.options import DayParam, members_option
 from whoop_assets.errors import RECONNECT, WhoopError
-from whoop_assets.report.formatting import counted
+from whoop_assets.report.formatting import counted, members_text
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -238,10 +238,9 @@ def _all_understood(database: "Database", wanted: "BackfillRange", since: dateti
 def require_complete(ran: "BackfillResult", watcher: "Watcher", failed: "list[Failure]") -> None:
     """Raise when the run, or the load of any member's stream in it, failed."""
     if failed:
-        user_ids = sorted({failure.user_id for failure in failed})
+        user_ids = {failure.user_id for failure in failed}
         raise BackfillIncomplete(
-            f"{counted(len(failed), 'load')} of {'member' if len(user_ids) == 1 else 'members'}"
-            f" {', '.join(map(str, user_ids))} did not complete;"
+            f"{counted(len(failed), 'load')} of {members_text(user_ids)} did not complete;"
             " the data read so far are kept. Fix the causes above, then run the same command again to resume."
         )
     if not ran.success:

@@ -11,6 +11,7 @@ import click
 
 from whoop_assets.cli import opening
 from whoop_assets.errors import RECONNECT, WhoopError
+from whoop_assets.report.formatting import counted
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def connect(no_browser: bool, paste: bool, tokens: bool, link: bool, hours: int)
         raise click.UsageError("--no-browser, --paste, --tokens and --link exclude each other: choose one.")
     settings = Settings.from_environment()
     if link:
-        _print_link(settings, timedelta(hours=hours))
+        _print_link(settings, hours)
         return
     with opening.connection(settings, create=True) as connection:
         connection.require_key()  # a key that cannot be used is found before WHOOP gives tokens, not after
@@ -135,7 +136,7 @@ def _by_pasting(connection: "WhoopSession") -> "Connected":
     return connect_with_code(connection, code)
 
 
-def _print_link(settings: Settings, lifetime: timedelta) -> None:
+def _print_link(settings: Settings, hours: int) -> None:
     from whoop_assets.members import invitations
     from whoop_assets.web.connecting import page_address
 
@@ -143,11 +144,9 @@ def _print_link(settings: Settings, lifetime: timedelta) -> None:
     with opening.connection(settings, create=True) as connection:
         _ = connection.cipher  # so is a key that cannot be used: not when the member comes back from WHOOP
         with connection.database.write() as transaction:
-            secret = invitations.invite(transaction, connection.database.now(transaction), lifetime)
-    click.echo(
-        f"Send this link to the member: it connects one, within {lifetime.total_seconds() / 3600:.0f} hours.",
-        err=True,
-    )
+            now = connection.database.now(transaction)
+            secret = invitations.invite(transaction, now, timedelta(hours=hours))
+    click.echo(f"Send this link to the member: it connects one, within {counted(hours, 'hour')}.", err=True)
     click.echo(page_address(settings.redirect_uri, f"connect/{secret}"))
 
 

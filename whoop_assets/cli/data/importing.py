@@ -114,8 +114,9 @@ def _say(name: str, done: "Imported", instead_of: int | None) -> None:
     if instead_of is not None:
         click.echo(f"Member {instead_of} is erased; the export now belongs to member {done.user_id}.")
     click.echo(
-        f"Rebuilt: {done.days_rebuilt} daily summaries, with trends and weeks; {done.habits} effects in the"
-        f" journal. Of all the days of this member {done.filled_days} are filled from exports."
+        f"Rebuilt: {counted(done.days_rebuilt, 'day')}, with trends and weeks;"
+        f" {counted(done.habits, 'effect')} in the journal. Filled from exports:"
+        f" {counted(done.filled_days, 'day')} of this member."
     )
     click.echo(
         f"Now: `whoop-assets report --member {done.user_id} --open` shows them. A later export is imported"
@@ -131,11 +132,11 @@ def _say_what_is_wrong(done: "Imported") -> None:
             f"{names[fault.file]}, line {fault.line}: {fault.reason}; the cell is left empty.", err=True
         )
     if len(done.faults) > MAX_SHOWN:
-        click.echo(f"{len(done.faults) - MAX_SHOWN} further cells are left empty.", err=True)
+        click.echo(f"Left empty: {counted(len(done.faults) - MAX_SHOWN, 'further cell')}.", err=True)
     for rejected in done.rejected[:MAX_SHOWN]:
         click.echo(f"{names[rejected.file]}, line {rejected.line}: {rejected.reason}.", err=True)
     if len(done.rejected) > MAX_SHOWN:
-        click.echo(f"{len(done.rejected) - MAX_SHOWN} further rows were not understood.", err=True)
+        click.echo(f"Not understood: {counted(len(done.rejected) - MAX_SHOWN, 'further row')}.", err=True)
     if done.rejected:
         click.echo(
             "These rows are kept in the table export_quarantine: `whoop-assets quarantine list` shows them,"

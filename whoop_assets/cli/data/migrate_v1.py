@@ -75,19 +75,22 @@ def _print(counts: dict[str, int], stats: "ImportStats", replayed: int) -> None:
     for name, count in counts.items():
         click.echo(f"{name:<30}{count:>8}")
     if replayed:
-        click.echo(f"{replayed} parked webhook events are open again, with v2 ids.")
+        click.echo(f"Open again, with v2 ids: {counted(replayed, 'parked webhook event')}.")
 
 
 def _require_complete(counts: dict[str, int], problems: "Findings", stats: "ImportStats") -> None:
     if counts["open"]:
-        raise MigrationIncomplete(f"{counts['open']} ids are open: run `whoop-assets migrate-v1` again.")
+        raise MigrationIncomplete(
+            f"Open: {counted(counts['open'], 'id')}. Run `whoop-assets migrate-v1` again."
+        )
     if stats.rejected:
         raise MigrationIncomplete(
             f"Rejected: {counted(len(stats.rejected), 'row')}. Correct them, and import the source again."
         )
     if problems.count:
         raise MigrationIncomplete(
-            f"{counts['unmapped']} ids are unmapped, {counts['contradicting']} contradict their records, and"
-            f" {counts['doubles']} records have more than one id: see the table v1_ids or --log. Backfill"
-            " missing days, then run the command again."
+            f"Unmapped: {counted(counts['unmapped'], 'id')}; with a contradicting record:"
+            f" {counted(counts['contradicting'], 'id')}; with more than one id:"
+            f" {counted(counts['doubles'], 'record')}. See the table v1_ids or --log, backfill missing days,"
+            " then run the command again."
         )

@@ -83,7 +83,7 @@ def status() -> None:
         said = "in the bin" if state == pages.IN_BIN else "gone"
         click.echo(f"Member {user_id}, {day}: the page is {said}.")
     if len(given_up) > MAX_SHOWN:
-        click.echo(f"{len(given_up) - MAX_SHOWN} more pages are deleted or in the trash.")
+        click.echo(f"Deleted or in the trash: {counted(len(given_up) - MAX_SHOWN, 'more page')}.")
     for user_id, day, cause in refused[:MAX_SHOWN]:
         click.echo(f"Member {user_id}, {day}: {cause}", err=True)
     _say(obstacle)

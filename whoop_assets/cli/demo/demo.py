@@ -112,11 +112,11 @@ def _show(settings: Settings, ran: "BackfillResult", watcher: "Watcher", seconds
 
     with opening.warehouse(settings) as database, database.read() as connection:
         rows: list[dict[str, Any]] = store.newest_rows(connection, SHOWN_ROWS)
-    click.echo(f"\nThe last {len(rows)} daily rows:")
+    click.echo(f"\nThe last {counted(len(rows), 'daily row')}:")
     print_table(daily_table(rows[::-1]))
     click.echo(
-        f"Cost: {watcher.figures['requests']} requests; {ran.seconds:.1f} s in Dagster, {seconds:.1f} s in"
-        f" all."
+        f"Cost: {counted(watcher.figures['requests'], 'request')}; {ran.seconds:.1f} s in Dagster,"
+        f" {seconds:.1f} s in all."
     )
 
 

@@ -61,8 +61,8 @@ def list_readers(as_json: bool) -> None:
         whose = ", ".join(map(str, entry.members)) or "no member"
         state = "" if entry.revoked_at is None else f"; revoked {entry.revoked_at:%Y-%m-%d %H:%M} UTC"
         click.echo(
-            f"{entry.id}: {entry.label}; reads {whose}; {entry.requests_per_minute} requests a minute; made"
-            f" {entry.made_at:%Y-%m-%d}{state}"
+            f"{entry.id}: {entry.label}; reads {whose}; {counted(entry.requests_per_minute, 'request')} a"
+            f" minute; made {entry.made_at:%Y-%m-%d}{state}"
         )
     good = sum(entry.revoked_at is None for entry in found)
     click.echo(f"{good} good, {len(found) - good} revoked.")

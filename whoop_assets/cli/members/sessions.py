@@ -82,7 +82,10 @@ def link(member: int, hours: int) -> None:
         now = database.now(connection)
         secret = stored.make_link(connection, member, now, timedelta(hours=hours))
         stored.record(connection, member, "command", "link made", now)
-    click.echo(f"Send this link to member {member}: it signs in one browser, within {hours} hours.", err=True)
+    click.echo(
+        f"Send this link to member {member}: it signs in one browser, within {counted(hours, 'hour')}.",
+        err=True,
+    )
     click.echo(page_address(settings.redirect_uri, f"sign-in/{secret}"))
 
 

@@ -130,8 +130,8 @@ def purge_events(days: int) -> None:
             ) from None
     in_use = [path for path in sorted(done.databases) if not compact_sqlite(path)]
     click.echo(
-        f"{done.events} events of {done.runs} runs that ended before {before:%Y-%m-%d %H:%M} UTC are"
-        f" deleted or without charts."
+        f"Deleted or without charts: {counted(done.events, 'event')} of {counted(done.runs, 'run')} that"
+        f" ended before {before:%Y-%m-%d %H:%M} UTC."
     )
     for path in in_use:
         click.echo(

@@ -38,8 +38,8 @@ def keys(context: click.Context) -> None:
     missing = [use.key_id for use in found if not use.at_hand]
     if missing:
         raise KeyNotAtHand(
-            f"Key {', '.join(map(str, missing))} is not available: add it to WHOOP_TOKEN_KEY after the"
-            f" first; {LOST}."
+            f"Not available: key {', key '.join(map(str, missing))}. Add what is missing to WHOOP_TOKEN_KEY,"
+            f" after the first; {LOST}."
         )
 
 

@@ -11,6 +11,7 @@ from whoop_assets.defs.assets.summaries import daily_summary
 from whoop_assets.defs.partitions import first_and_last
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.errors import WhoopError
+from whoop_assets.report.formatting import counted
 from whoop_assets.sinks.notion.pages import page_counts
 from whoop_assets.sinks.notion.sync import Done, sync
 
@@ -52,7 +53,7 @@ def notion_daily(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.
 
 def figures_of(done: Done) -> dict[str, Any]:
     """Return the figures of the run."""
-    counted = (
+    names = (
         "created",
         "adopted",
         "updated",
@@ -66,7 +67,7 @@ def figures_of(done: Done) -> dict[str, Any]:
         "retries",
         "limited",
     )
-    figures: dict[str, Any] = {name: getattr(done, name) for name in counted}
+    figures: dict[str, Any] = {name: getattr(done, name) for name in names}
     return figures | {"refused": len(done.refused), "waited_seconds": round(done.waited_seconds, 3)}
 
 
@@ -83,7 +84,7 @@ def problem_of(done: Done) -> str | None:
         )
     if done.lost:
         return (
-            f"Notion gave no answer when it was asked for {done.lost} pages, and has not made them: they are"
-            " asked for again in some minutes. All others are written."
+            f"Notion did not answer {counted(done.lost, 'request')} for a new page and made none."
+            " A later run repeats them. All other pages are written."
         )
     return None

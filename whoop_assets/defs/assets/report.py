@@ -10,6 +10,7 @@ from whoop_assets.defs.assets.journal import journal_effects
 from whoop_assets.defs.assets.summaries import daily_summary, trends, weekly_summary
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.report.files import write_report
+from whoop_assets.report.formatting import counted
 
 
 @asset(
@@ -30,7 +31,7 @@ def report(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.Materi
         write_report(whoop.database, member.user_id, folder, today) for member in whoop.chosen_members()
     ]
     for one in written:
-        context.log.info(f"Member {one.user_id}: {one.days} days, {one.size} bytes.")
+        context.log.info(f"Member {one.user_id}: {counted(one.days, 'day')}, {one.size} bytes.")
     return dg.MaterializeResult(
         metadata={
             "members": len(written),

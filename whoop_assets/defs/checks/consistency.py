@@ -35,7 +35,7 @@ _CHECKS: dict[str, tuple[Spec, Callable[..., Findings], str]] = {
                 " range.",
             ),
             consistency.out_of_bounds,
-            "records have impossible values",
+            "record with impossible values",
         ),
         (
             Spec(
@@ -44,7 +44,7 @@ _CHECKS: dict[str, tuple[Spec, Callable[..., Findings], str]] = {
                 "No cycle, sleep or workout has two ids, and no cycle has two recoveries of one night.",
             ),
             consistency.duplicates,
-            "records are stored twice",
+            "record that is stored twice",
         ),
         (
             Spec(
@@ -54,7 +54,7 @@ _CHECKS: dict[str, tuple[Spec, Callable[..., Findings], str]] = {
                 " starts in a cycle.",
             ),
             consistency.broken_links,
-            "records have no cycle or sleep",
+            "record without its cycle or sleep",
         ),
         (
             Spec(
@@ -63,7 +63,7 @@ _CHECKS: dict[str, tuple[Spec, Callable[..., Findings], str]] = {
                 "Light, slow wave and REM sleep, time awake and time without data add up to the time in bed.",
             ),
             consistency.stage_mismatches,
-            "sleeps have stages that do not add up to the time in bed",
+            "sleep with stages that do not add up to the time in bed",
         ),
         (
             Spec(
@@ -73,7 +73,7 @@ _CHECKS: dict[str, tuple[Spec, Callable[..., Findings], str]] = {
                 " most.",
             ),
             consistency.cycle_gaps,
-            "cycles do not end where the next one starts",
+            "cycle with a gap, an overlap or no end before the next one",
         ),
         (
             Spec(
@@ -82,7 +82,7 @@ _CHECKS: dict[str, tuple[Spec, Callable[..., Findings], str]] = {
                 "No day is missing between two days that the API provides.",
             ),
             consistency.missing_days,
-            "days between a member's first and last one are missing",
+            "day missing between a member's first and last one",
         ),
         (
             Spec(
@@ -91,7 +91,7 @@ _CHECKS: dict[str, tuple[Spec, Callable[..., Findings], str]] = {
                 "Every day with a record has a summary or is stale; no other day has a summary.",
             ),
             consistency.missing_summaries,
-            "days have records without a summary, or a summary without records",
+            "day with records without a summary, or a summary without records",
         ),
         (
             Spec(
@@ -100,7 +100,7 @@ _CHECKS: dict[str, tuple[Spec, Callable[..., Findings], str]] = {
                 "The quarantine contains no record of WHOOP and no row of an export.",
             ),
             consistency.open_quarantine,
-            "records could not be parsed and are in the table quarantine or export_quarantine",
+            "record that could not be parsed, in the table quarantine or export_quarantine",
         ),
         (
             Spec(
@@ -109,7 +109,7 @@ _CHECKS: dict[str, tuple[Spec, Callable[..., Findings], str]] = {
                 "For every completely read range, the database has as many records as WHOOP's pages.",
             ),
             consistency.count_mismatches,
-            "ranges have another number of records than WHOOP's pages",
+            "range with another number of records than WHOOP's pages",
         ),
     )
 }
@@ -152,7 +152,7 @@ def _result(key: dg.AssetCheckKey, spec: Spec, found: Findings, what: str, unit:
         key: The check.
         spec: Its definition; a passed check repeats the description.
         found: The violations.
-        what: Plural and predicate of a violation.
+        what: A violation. Its first word is a singular noun.
         unit: Singular of what `found.looked_at` counts.
     """
     metadata: dict[str, dg.MetadataValue] = {"found": dg.MetadataValue.int(found.count)}
@@ -177,7 +177,10 @@ def _sentence(found: Findings, statement: str, what: str, unit: str) -> str:
     shown = [_named(one) for one in found.examples[:MAX_IN_SENTENCE]]
     named = list(dict.fromkeys(shown))
     more = found.count - len(shown)
-    return f"{found.count} {what}: {', '.join(named)}{f', and {more} more' if more else ''}."
+    noun, _, trouble = what.partition(" ")
+    return (
+        f"{counted(found.count, noun)} {trouble}: {', '.join(named)}{f', and {more} more' if more else ''}."
+    )
 
 
 def _named(one: Example) -> str:
@@ -196,7 +199,7 @@ def _v1_ids(key: dg.AssetCheckKey, whoop: WhoopResource) -> dg.AssetCheckResult:
     """The integrity report of `migrate-v1`."""
     with whoop.database.read() as connection:
         counts, found = check_integrity(connection)
-    what = "ids of v1 are not mapped, contradict their records, or share one"
+    what = "id of v1 that is not mapped, or with a contradicting or shared record"
     result = _result(key, V1_IDS, found, what, "v1 id")
     metadata = {name: dg.MetadataValue.int(count) for name, count in counts.items()}
     return result._replace(metadata={**result.metadata, **metadata})
@@ -214,7 +217,7 @@ def _fresh(key: dg.AssetCheckKey, whoop: WhoopResource) -> dg.AssetCheckResult:
     ]
     found = Findings(len(trouble), trouble[:MAX_EXAMPLES], seen.members)
     limits = " or ".join(f"{_hours(limit)} ({lane})" for lane, limit in MAX_DELAY.items())
-    what = f"readings have been due for longer than {limits}, or wait for the request budget"
+    what = f"reading due for longer than {limits}, or waiting for the request budget"
     result = _result(key, FRESH, found, what, "member")
     awaited = ", ".join(map(str, seen.awaited[:MAX_EXAMPLES]))
     return result._replace(

@@ -15,7 +15,7 @@ from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.errors import RECONNECT
 from whoop_assets.members import store as member_store
 from whoop_assets.records import load_failures, quarantine
-from whoop_assets.report.formatting import counted
+from whoop_assets.report.formatting import counted, members_text
 from whoop_assets.sync.members.time_zone import easternmost
 from whoop_assets.webhooks import inbox
 
@@ -69,7 +69,7 @@ def loads_complete(context: dg.AssetCheckExecutionContext, whoop: WhoopResource)
             description=f"Looked at {counted(read, 'member')}: no load failed, and no record is in"
             " quarantine.",
         )
-    concerned = sorted({failure.user_id for failure in shown} | {record.user_id for record in rejected})
+    concerned = {failure.user_id for failure in shown} | {record.user_id for record in rejected}
     sentences = []
     if shown:
         sentences.append(f"{counted(len(shown), 'load')} did not complete: {shown[0].cause}")
@@ -80,7 +80,7 @@ def loads_complete(context: dg.AssetCheckExecutionContext, whoop: WhoopResource)
     return dg.AssetCheckResult(
         passed=False,
         severity=dg.AssetCheckSeverity.ERROR if passing else dg.AssetCheckSeverity.WARN,
-        description=f"Members {', '.join(map(str, concerned))}: {' '.join(sentences)}",
+        description=f"{members_text(concerned).capitalize()}: {' '.join(sentences)}",
         metadata={"failures": dg.MetadataValue.table(rows)},
     )
 
@@ -138,11 +138,11 @@ def events_loaded(_context: dg.AssetCheckExecutionContext, whoop: WhoopResource)
             f"Parked in the last week: {counted(found.newly_parked, 'event')}. The table gives the causes;"
             " replay the events when these are fixed."
         )
-    whose = sorted({event.user_id for event in found.examples})
+    whose = {event.user_id for event in found.examples}
     return dg.AssetCheckResult(
         passed=False,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"Members {', '.join(map(str, whose))}: {' '.join(sentences)}",
+        description=f"{members_text(whose).capitalize()}: {' '.join(sentences)}",
         metadata=metadata | {"events": dg.MetadataValue.table(rows)},
     )
 
@@ -168,11 +168,11 @@ def members_connected(_context: dg.AssetCheckExecutionContext, whoop: WhoopResou
         )
         for member in gone
     ]
-    who = ", ".join(str(member.user_id) for member in gone)
+    who = members_text([member.user_id for member in gone]).capitalize()
     return dg.AssetCheckResult(
         passed=False,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"Members {who} must reconnect: run `{RECONNECT}`; loading then resumes.",
+        description=f"{who} must reconnect: run `{RECONNECT}`; loading then resumes.",
         metadata={"members_to_reconnect": dg.MetadataValue.table(rows)},
     )
 

@@ -49,7 +49,9 @@ def stale_pages(
         )
     wanted = askable(behind, namespace.days, [])
     if not wanted:
-        return dg.SkipReason(f"{len(behind)} stale days have no partition." if behind else "No stale pages.")
+        return dg.SkipReason(
+            f"Stale days without a partition: {len(behind)}." if behind else "No stale pages."
+        )
     hour = int(now.timestamp() // TRY_AGAIN_AFTER.total_seconds())
     some = next_batch(wanted, hour)
     requests = []

@@ -140,7 +140,7 @@ def _parts(group: Group) -> Iterable[Group]:
 
 
 def _nothing(plan: Plan) -> str:
-    waiting = f"{len(plan.due)} due readings are in progress, {len(plan.held)} wait for the request budget"
+    waiting = f"Due readings in progress: {len(plan.due)}, waiting for the request budget: {len(plan.held)}"
     upcoming = (
         f"the next is due at {plan.next_at:%Y-%m-%d %H:%M} UTC" if plan.next_at else "no reading is planned"
     )

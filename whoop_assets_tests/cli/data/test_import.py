@@ -59,7 +59,7 @@ def test_a_member_without_api_access_gets_summaries_trends_and_reports(export_da
     assert len(rows) > 35
     # The second export of the only member needs no --member.
     second = run("import", "export.zip")
-    assert second.exit_code == 0 and "0 daily summaries" in second.stdout
+    assert second.exit_code == 0 and "Rebuilt: 0 days, " in second.stdout
     database.close()
 
 

@@ -53,10 +53,10 @@ def test_unmapped_ids_and_rejected_rows_fail_the_command(
 ) -> None:
     source = write_old_store(tmp_path / "old.csv", command_line.members[0], [*v1_ids, UNKNOWN])
     result = command_line.run("migrate-v1", str(source), "--json")
-    assert "1 ids are unmapped" in error_of(result)
+    assert "Unmapped: 1 id; with a contradicting record: 0 ids;" in error_of(result)
     report = json.loads(result.stdout)
     assert (report["total"], report["unmapped"], report["answered_404"]) == (len(v1_ids) + 1, 1, 1)
-    assert "1 ids are unmapped" in error_of(command_line.run("migrate-v1"))
+    assert "Unmapped: 1 id; with a contradicting record: 0 ids;" in error_of(command_line.run("migrate-v1"))
     source.write_text("kind,v1_id,user_id\nsleep,x,1\n")
     assert "Rejected: 1 row." in error_of(command_line.run("migrate-v1", str(source)))
 

@@ -44,6 +44,7 @@ def test_a_link_is_created_only_for_a_stored_member(command_line: CommandLine, m
     link = command_line.run("sessions", "link", str(member))
     assert link.exit_code == 0
     assert "/sign-in/" in link.stdout
+    assert "within 1 hour." in command_line.run("sessions", "link", str(member), "--hours", "1").stderr
     assert "4711" in error_of(command_line.run("sessions", "link", "4711"))
     assert "4711" in error_of(command_line.run("sessions", "end", "4711"))
     assert "4711" in error_of(command_line.run("sessions", "log", "4711"))

@@ -237,7 +237,7 @@ def test_purging_old_runs_removes_logs_and_charts_and_keeps_partitions(project):
         with time_machine.travel(NOW + timedelta(days=40)):
             purged = CliRunner().invoke(main, PURGE)
         assert (purged.exit_code, purged.stderr) == (0, "")
-        assert "events of 1 runs" in purged.stdout
+        assert " of 1 run that ended" in purged.stdout
 
         assert p.metadata("daily_summary", p.today)["charts"] == "(removed)"
         assert len(p.instance.all_logs(result.run_id)) < log / 2

@@ -158,7 +158,7 @@ def test_a_check_and_the_load_metadata_name_members_who_must_reconnect(project):
         assert result.success
         check = evaluation(result, "members_connected")
         assert (check.passed, check.severity, check.blocking) == (False, dg.AssetCheckSeverity.WARN, False)
-        assert f"Members {revoked} must reconnect: run `whoop-assets connect`" in check.description
+        assert f"Member {revoked} must reconnect: run `whoop-assets connect`" in check.description
         assert str(connected) not in check.description
         shown = p.metadata("cycles", yesterday)["members_to_reconnect"]
         assert shown == f"{revoked}: run `whoop-assets connect`"

@@ -52,7 +52,7 @@ def test_an_event_that_is_open_too_long_is_named(p, monkeypatch):
     result = check()
     assert not result.passed
     assert result.severity == dg.AssetCheckSeverity.WARN
-    assert str(p.home.member) in result.description
+    assert result.description.startswith(f"Member {p.home.member}: ")
     (row,) = result.metadata["events"].records
     assert row.data["event"] == "t1"
     assert result.metadata["oldest_open_seconds"].value >= 31 * 60

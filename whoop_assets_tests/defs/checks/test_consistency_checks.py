@@ -109,7 +109,7 @@ def test_inconsistent_data_is_a_warning_with_members_and_days_and_fails_no_run(p
     bounds = failed["values_within_bounds"]
     count = bounds.metadata["found"].value
     assert bounds.description == (
-        f"{count} records have impossible values: {', '.join(dict.fromkeys(newest))}, and"
+        f"{count} records with impossible values: {', '.join(dict.fromkeys(newest))}, and"
         f" {count - len(newest)} more."
     )
     assert len(bounds.metadata["named"].records) == 20
