@@ -62,11 +62,14 @@ class FaultTime:
         return min(lost.left(now) for lost in self._of(path))
 
     def add(self, path: str, seconds: float) -> None:
-        """Add the seconds that a fault of this endpoint has cost."""
+        """Add the seconds that a fault of this endpoint has cost. A negative number counts as 0.
+
+        It is negative if the clock was set back meanwhile.
+        """
         now = self._clock.now()
         for lost in self._of(path):
             lost.left(now)  # forgets an old outage
-            lost.seconds += seconds
+            lost.seconds += max(0.0, seconds)
             lost.changed_at = now
 
     def record_response(self, path: str) -> None:

@@ -272,7 +272,7 @@ class _RetryRule:
 
     def add_loss(self, seconds: float, path: str) -> None:
         """Add the time of a failed attempt, or of the wait after it."""
-        self._lost_seconds += seconds
+        self._lost_seconds += max(0.0, seconds)
         self._sender._fault_time.add(path, seconds)
 
     def _seconds_left(self, error: ApiError) -> float:

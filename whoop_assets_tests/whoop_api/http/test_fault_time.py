@@ -127,6 +127,21 @@ def test_requests_are_sent_again_some_time_after_an_outage() -> None:
     assert run.error("/v2/cycle") is None
 
 
+def test_a_clock_set_back_during_a_request_does_not_extend_the_limits() -> None:
+    run = Run({})
+    steps = itertools.chain([timedelta(hours=-1)], itertools.repeat(timedelta(0)))
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        run.clock.advance(next(steps))
+        return httpx.Response(500)
+
+    run.server.replies = [answer]
+    assert isinstance(run.error("/v2/cycle"), ServerFault)
+    assert run.seconds + 3600 == pytest.approx(MAX_RETRY_SECONDS)
+    assert {type(run.error("/v2/cycle")) for _ in range(5)} == {ServerFault, Unavailable}
+    assert run.seconds + 3600 == pytest.approx(MAX_ENDPOINT_SECONDS)
+
+
 def test_the_time_limits_of_request_endpoint_and_run_increase() -> None:
     assert MAX_RETRY_SECONDS < MAX_ENDPOINT_SECONDS < MAX_RUN_SECONDS
 
