@@ -25,7 +25,7 @@ from whoop_assets.sync.pagination import Piece, paginate
 from whoop_assets.sync.parsing import parse_record
 from whoop_assets.sync.session import WhoopSession
 from whoop_assets.webhooks import attempts
-from whoop_assets.whoop_api.errors import BadRequest, Refused, ServerFault, Unavailable, UnreadableResponse
+from whoop_assets.whoop_api.errors import RECORD_FAULTS
 from whoop_assets.whoop_api.streams import CYCLES, Stream
 from whoop_assets.whoop_day import Calendar
 
@@ -110,7 +110,7 @@ class StreamReader:
                 self.client, self.database, stream, self.user_id, span, came, self.until, days
             )
             self.commit_records(stream, absences.batch, self.until)
-            self._warn(absences.warning)
+            self.stats.warnings += absences.warnings
         return bool(parts)
 
     def extend_back(self, span: Span) -> None:
@@ -145,8 +145,8 @@ class StreamReader:
             self.requested_cycles.add(cycle_id)
             try:
                 record, asked_at = self.fetch(CYCLES, cycle_id)
-            except (ServerFault, Unavailable, UnreadableResponse, BadRequest, Refused) as error:
-                self._warn(f"A cycle that must have closed was not read again. {error}")
+            except RECORD_FAULTS as error:
+                self.stats.warnings.append(f"A cycle that must have closed was not read again. {error}")
                 continue
             batch.add_response(cycle_id, record, asked_at)
         self.commit_records(CYCLES, batch, self.until)
@@ -171,9 +171,10 @@ class StreamReader:
             self.client, self.database, stream, self.user_id, piece.span, seen, piece.read_at
         )
         piece.batch.extend(absences.batch)
-        read = ReadSpan(stream.name, piece.span, piece.read_at) if absences.warning is None else None
-        self._commit_part(stream, piece.batch, piece.read_at, read, cycles)
-        self._warn(absences.warning)
+        read = ReadSpan(stream.name, piece.span, piece.read_at, confirmed=not absences.warnings)
+        read_or_none = None if absences.too_many else read
+        self._commit_part(stream, piece.batch, piece.read_at, read_or_none, cycles)
+        self.stats.warnings += absences.warnings
 
     def _commit_part(
         self,
@@ -190,7 +191,10 @@ class StreamReader:
         self.commit(Batch(streams, read, {stream.name: moments}))
 
     def _unknown_cycles(self, stream: Stream, piece: Piece, calendar: Calendar) -> StreamBatch | None:
-        """Request the cycles that records of the piece name and that are not stored."""
+        """Request the cycles that records of the piece name and that are not stored.
+
+        If a cycle's URL fails, its records keep the day of their own times until a load reads the cycle.
+        """
         if stream is CYCLES:
             return None
         named = {record.cycle_id for record in piece.batch.records if record.cycle_id is not None}
@@ -198,14 +202,14 @@ class StreamReader:
         for cycle_id in sorted(named - self.requested_cycles):
             if calendar.by_id(cycle_id) is None:
                 self.requested_cycles.add(cycle_id)
-                record, _ = self.fetch(CYCLES, cycle_id)
+                try:
+                    record, _ = self.fetch(CYCLES, cycle_id)
+                except RECORD_FAULTS as error:
+                    self.stats.warnings.append(f"A cycle that {stream.name} belong to was not read. {error}")
+                    continue
                 if record is not None:
                     batch.add(record)
         return batch
-
-    def _warn(self, warning: str | None) -> None:
-        if warning is not None:
-            self.stats.warnings.append(warning)
 
 
 def commit_batch(database: Database, user_id: int, batch: Batch, *, closed_by: str) -> dict[str, StoreStats]:

@@ -80,6 +80,10 @@ class UnreadableResponse(ApiError):
     """The status is a success, but the body is not what the API documents."""
 
 
+RECORD_FAULTS = (ServerFault, Unavailable, UnreadableResponse, BadRequest, Refused)
+"""Errors of a record's own URL that may concern this record only."""
+
+
 class CursorRepeated(ApiError):
     """The page cursor returned to an earlier page, or brought nothing new: paging would never end."""
 

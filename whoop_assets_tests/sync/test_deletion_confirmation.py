@@ -4,15 +4,17 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from sqlalchemy import delete
 
-from whoop_assets.records import upsert
+from whoop_assets.quality.consistency import count_mismatches
+from whoop_assets.records import tables, upsert
 from whoop_assets.records.coverage import Span
 from whoop_assets.sync.deletion_confirmation import confirm_absences
 from whoop_assets.whoop_api.streams import STREAMS
 from whoop_assets_tests.support.data.factories import NOW, at, cycle, recovery, sleep
 from whoop_assets_tests.support.data.factories import workout as stored_workout
 from whoop_assets_tests.support.fixed_time import TODAY
-from whoop_assets_tests.support.home import RECORDS, at_home, frozen_world, moment
+from whoop_assets_tests.support.home import RECORDS, at_home, days_of, frozen_world, moment
 
 FIRST = TODAY - timedelta(days=19)
 
@@ -79,6 +81,46 @@ def test_a_deleted_workout_is_marked_deleted_and_its_day_becomes_stale(home):
     assert (home.member, day) in home.rows("stale_days")
 
 
+@pytest.mark.parametrize("status", [400, 403, 500])
+def test_a_missing_record_whose_url_fails_stays_until_a_later_read_confirms_its_deletion(home, status):
+    workout = newest(home, "workouts")
+    home.world.delete(home.member, "workouts", workout["id"])
+    url = f"/developer/v2/activity/workout/{workout['id']}"
+    home.world.inject_fault("status", status=status, count=None, path_prefix=url)
+    (result,) = home.load(FIRST, TODAY, ["workouts"])
+    assert result.failures == []
+    assert [warning for warning in result.warnings if workout["id"] in warning] == result.warnings != []
+    assert workout["id"] in home.rows("workouts")
+    with home.database.read() as connection:
+        assert count_mismatches(connection).count == 0
+
+    home.world.clear_faults()
+    home.load(FIRST, TODAY, ["workouts"])
+    assert workout["id"] not in home.rows("workouts")
+
+
+def test_a_record_whose_cycle_fails_is_stored_and_moves_when_a_load_reads_the_cycle(database_url):
+    with at_home(database_url, frozen_world(days=40, seed=9)) as home:
+        home.load(FIRST, TODAY, ["cycles"])
+        night = next(sleep for sleep in home.truth()["sleeps"][3:] if not sleep["nap"])
+        with home.database.write([home.member]) as connection:
+            connection.execute(delete(tables.cycles).where(tables.cycles.c.id == night["cycle_id"]))
+        url = f"/developer/v2/cycle/{night['cycle_id']}"
+        home.world.inject_fault("status", status=400, count=None, path_prefix=url)
+        since = home.clock.now()
+        home.advance(1)
+        results = home.load(FIRST, TODAY, ["sleeps", "recoveries"], since=since)
+        assert [failure for result in results for failure in result.failures] == []
+        assert ["A cycle that" in warning for result in results for warning in result.warnings] == [True] * 2
+        assert home.rows("sleeps")[night["id"]]["payload"] == night
+
+        home.world.clear_faults()
+        home.load(FIRST, TODAY)
+        days = days_of(home.truth())
+        for stream in ("sleeps", "recoveries"):
+            assert home.rows(stream)[night["id"]]["day"] == days[stream][night["id"]]
+
+
 def test_a_deleted_sleep_deletes_its_recovery(home):
     sleep = next(s for s in home.truth()["sleeps"][3:] if not s["nap"])
     home.world.delete(home.member, "sleeps", sleep["id"])
@@ -131,12 +173,12 @@ def test_missing_records_are_requested_unless_they_are_too_many(sqlite_url, know
         result = absences(home, "workouts", span, set(keys[missing:]))
         assert home.world.requests - before == (missing if confirmed else 0)
         assert set(result.batch.gone) == set(keys[:missing] if confirmed else ())
-        assert result.warning == (
-            None
-            if confirmed
-            else f"{missing} of {known} known workouts of member {home.member} between 2026-05-01 and"
+        assert result.too_many is not confirmed
+        warning = (
+            f"{missing} of {known} known workouts of member {home.member} between 2026-05-01 and"
             " 2026-05-05 were not returned: too many at once to be deletions, so nothing was deleted."
         )
+        assert result.warnings == ([] if confirmed else [warning])
 
 
 def absences(home, stream, span, seen, read_at=NOW):
