@@ -10,7 +10,7 @@ from itertools import pairwise
 from operator import attrgetter
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, true
 
 from whoop_assets.db.types import UtcDateTime
 from whoop_assets.members import store as stored
@@ -72,16 +72,16 @@ def gather(
         now: Time of the database clock.
         today: Today's partition.
         requests_per_day: Configured limit; a limit stated by WHOOP replaces it.
-        only: Restricts the facts to this member.
+        only: Restricts the facts to this member, and the queries of many rows to the member's rows.
     """
     connected = stored.listed(connection, stored.CONNECTED)
-    known = _cycles(connection, now)
-    slept = _sleeps(connection, now)
-    read = _coverage(connection, now)
+    known = _cycles(connection, now, only)
+    slept = _sleeps(connection, now, only)
+    read = _coverage(connection, now, only)
     failed = _failures(connection)
     unsettled = _events(connection, now)
-    heard = _last_events(connection, now)
-    ends = _first_and_latest(connection)
+    heard = _last_events(connection, now, only)
+    ends = _first_and_latest(connection, only)
     profile = _snapshots(connection, profiles, today)
     body = _snapshots(connection, body_measurements, today)
     asked = _asked(connection, now)
@@ -117,6 +117,11 @@ def gather(
     )
 
 
+def _of(member: Any, only: int | None) -> ColumnElement[bool]:
+    """Selects the rows of `only`, or of all members; `member` is the column with the member's id."""
+    return true() if only is None else member == only
+
+
 def _of_members(table: Any, since: date) -> Any:
     """Joins members with their rows since that day, through the index of member and day.
 
@@ -125,12 +130,12 @@ def _of_members(table: Any, since: date) -> Any:
     return members.join(table, and_(table.c.user_id == members.c.user_id, table.c.day >= since))
 
 
-def _cycles(connection: Connection, now: datetime) -> "ByMember[KnownCycle]":
+def _cycles(connection: Connection, now: datetime, only: int | None) -> "ByMember[KnownCycle]":
     c = cycles.c
     query = (
         select(c.user_id, c.start_time, c.end_time, c.day, c.timezone_offset, c.score_state, c.created_at)
         .select_from(_of_members(cycles, (now - RECENT).date()))
-        .where(members.c.status == stored.CONNECTED, c.deleted_at.is_(None))
+        .where(members.c.status == stored.CONNECTED, _of(members.c.user_id, only), c.deleted_at.is_(None))
     )
     found: ByMember[KnownCycle] = defaultdict(list)
     for user_id, start, end, day, offset, state, made_at in connection.execute(query):
@@ -138,7 +143,7 @@ def _cycles(connection: Connection, now: datetime) -> "ByMember[KnownCycle]":
     return found
 
 
-def _sleeps(connection: Connection, now: datetime) -> "ByMember[KnownSleep]":
+def _sleeps(connection: Connection, now: datetime, only: int | None) -> "ByMember[KnownSleep]":
     """Reads the main sleeps, as far back as the cycles."""
     s, r = sleeps.c, recoveries.c
     of_recovery = and_(r.sleep_id == s.id, r.deleted_at.is_(None))
@@ -147,6 +152,7 @@ def _sleeps(connection: Connection, now: datetime) -> "ByMember[KnownSleep]":
         .select_from(_of_members(sleeps, (now - RECENT).date()).outerjoin(recoveries, of_recovery))
         .where(
             members.c.status == stored.CONNECTED,
+            _of(members.c.user_id, only),
             s.deleted_at.is_(None),
             s.nap.is_(False),
         )
@@ -158,18 +164,20 @@ def _sleeps(connection: Connection, now: datetime) -> "ByMember[KnownSleep]":
     return found
 
 
-def _coverage(connection: Connection, now: datetime) -> dict[int, dict[str, StreamCoverage]]:
+def _coverage(
+    connection: Connection, now: datetime, only: int | None
+) -> dict[int, dict[str, StreamCoverage]]:
     """Reads all spans of cycles, recent spans of the other streams, and the older unread spans."""
     c = coverage.c
     spans: dict[tuple[int, str], list[CoveredSpan]] = defaultdict(list)
     recent = select(c.user_id, c.stream, c.start_time, c.end_time, c.read_at).where(
-        or_(c.stream == CYCLES.name, c.end_time > now - RECENT)
+        _of(c.user_id, only), or_(c.stream == CYCLES.name, c.end_time > now - RECENT)
     )
     for user_id, stream, start, end, read_at in connection.execute(recent):
         spans[user_id, stream].append(CoveredSpan(start, end, read_at))
     oldest: dict[tuple[int, str], datetime] = {}
     unread: dict[tuple[int, str], list[UnreadSpan]] = defaultdict(list)
-    for user_id, stream, start, end_before in connection.execute(_edges(now)):
+    for user_id, stream, start, end_before in connection.execute(_edges(now, only)):
         if end_before is None:
             oldest[user_id, stream] = start
         else:
@@ -189,7 +197,7 @@ def _coverage(connection: Connection, now: datetime) -> dict[int, dict[str, Stre
     return found
 
 
-def _edges(now: datetime) -> Select[Any]:
+def _edges(now: datetime, only: int | None) -> Select[Any]:
     """Selects older spans that do not begin where the one before ends, with the end of the one before.
 
     A span that begins in the older past may end later. An unread span between two such spans is found twice.
@@ -200,13 +208,13 @@ def _edges(now: datetime) -> Select[Any]:
     )
     rows = (
         select(c.user_id, c.stream, c.start_time, before.label("before"))
-        .where(c.stream != CYCLES.name, c.start_time < now - RECENT + timedelta(days=1))
+        .where(_of(c.user_id, only), c.stream != CYCLES.name, c.start_time < now - RECENT + timedelta(days=1))
         .subquery()
     )
     return select(rows).where(or_(rows.c.before.is_(None), rows.c.start_time > rows.c.before))
 
 
-def _first_and_latest(connection: Connection) -> dict[int, tuple[datetime, datetime, str]]:
+def _first_and_latest(connection: Connection, only: int | None) -> dict[int, tuple[datetime, datetime, str]]:
     """Reads the starts of each member's first and latest cycle, and the latest one's offset."""
     # One lookup per member at the ends of the index. An aggregate would scan all cycles.
     one = cycles.alias()
@@ -216,12 +224,16 @@ def _first_and_latest(connection: Connection) -> dict[int, tuple[datetime, datet
     first = mine.order_by(one.c.start_time).limit(1).with_only_columns(one.c.start_time)
     latest = mine.order_by(one.c.start_time.desc()).limit(1).with_only_columns(one.c.id)
     is_latest = cycles.c.id == latest.correlate(members).scalar_subquery()
-    query = select(
-        members.c.user_id,
-        first.correlate(members).scalar_subquery(),
-        cycles.c.start_time,
-        cycles.c.timezone_offset,
-    ).select_from(members.join(cycles, is_latest))
+    query = (
+        select(
+            members.c.user_id,
+            first.correlate(members).scalar_subquery(),
+            cycles.c.start_time,
+            cycles.c.timezone_offset,
+        )
+        .select_from(members.join(cycles, is_latest))
+        .where(_of(members.c.user_id, only))
+    )
     return {
         user_id: (oldest, newest, offset) for user_id, oldest, newest, offset in connection.execute(query)
     }
@@ -257,11 +269,11 @@ def _events(connection: Connection, now: datetime) -> "ByMember[FailedEvent]":
     return found
 
 
-def _last_events(connection: Connection, now: datetime) -> dict[int, datetime]:
+def _last_events(connection: Connection, now: datetime, only: int | None) -> dict[int, datetime]:
     c = webhook_events.c
     query = (
         select(c.user_id, func.max(c.received_at))
-        .where(c.received_at > now - EVENT_WINDOW)
+        .where(_of(c.user_id, only), c.received_at > now - EVENT_WINDOW)
         .group_by(c.user_id)
     )
     return dict(connection.execute(query).all())

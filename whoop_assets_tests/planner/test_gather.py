@@ -1,9 +1,10 @@
 """The planner's facts equal the content of the tables, on both databases."""
 
+import re
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import event, insert, update
 
 from whoop_assets.members.store import DISCONNECTED, set_status
 from whoop_assets.planner import gather
@@ -81,6 +82,24 @@ def test_two_cycles_of_a_member_may_begin_together(home):
     assert [cycle.start for cycle in member.cycles[-2:]] == [start, start]
 
 
+def test_the_facts_of_one_member_are_read_from_the_rows_of_that_member(home):
+    """A member's page reads them: its time must not grow with the number of members."""
+    home.load(TODAY - 20 * ONE_DAY, TODAY)
+    statements = []
+    with home.database.read() as connection:
+        event.listen(connection, "before_cursor_execute", lambda *given: statements.append(given[2:4]))
+        found = gather.gather(connection, NOW, TODAY, requests_per_day=10_000, only=home.member)
+    assert found.members == tuple(one for one in gather_facts(home).members if one.user_id == home.member)
+    of_all_members = [
+        sql
+        for sql, values in statements
+        if re.search(r"FROM.* (coverage|cycles|sleeps)\b", sql, re.DOTALL)
+        and str(home.member) not in str(values)
+    ]
+    # A requested reading of six months, with its coverage; few members have one.
+    assert [sql for sql in of_all_members if "forced_readings" not in sql] == []
+
+
 def test_a_deleted_recovery_counts_as_missing(home):
     home.load(TODAY - 20 * ONE_DAY, TODAY)
     newest = home.truth()["recoveries"][0]["sleep_id"]
@@ -122,7 +141,7 @@ def test_facts_contain_the_coverage_and_its_unread_spans(home):
 
 
 def test_facts_contain_webhook_events_and_failed_loads(home):
-    def event(name, at, *, state="done", attempts=0, stream="workouts", user=None):
+    def webhook(name, at, *, state="done", attempts=0, stream="workouts", user=None):
         return {
             "trace_id": name, "user_id": user or home.member, "event_type": "workout.updated",
             "record_id": "x", "stream": stream, "payload": "{}", "sent_at": at, "received_at": at,
@@ -131,14 +150,14 @@ def test_facts_contain_webhook_events_and_failed_loads(home):
 
     with home.database.write() as connection:
         rows = [
-            event("long ago", NOW - 20 * ONE_DAY),
-            event("a", NOW - 9 * HOUR),
-            event("b", NOW - 8 * HOUR - timedelta(minutes=45)),
-            event("c", NOW - 3 * HOUR, user=home.members[1]),
-            event("tried once", NOW - 2 * HOUR, state="open", attempts=1),
-            event("tried three times", NOW - 2 * HOUR, state="open", attempts=3),
-            event("parked", NOW - HOUR, state="parked"),
-            event("of no stream", NOW - HOUR, state="parked", stream=None),
+            webhook("long ago", NOW - 20 * ONE_DAY),
+            webhook("a", NOW - 9 * HOUR),
+            webhook("b", NOW - 8 * HOUR - timedelta(minutes=45)),
+            webhook("c", NOW - 3 * HOUR, user=home.members[1]),
+            webhook("tried once", NOW - 2 * HOUR, state="open", attempts=1),
+            webhook("tried three times", NOW - 2 * HOUR, state="open", attempts=3),
+            webhook("parked", NOW - HOUR, state="parked"),
+            webhook("of no stream", NOW - HOUR, state="parked", stream=None),
         ]
         connection.execute(insert(webhook_tables.webhook_events), rows)
         failure = Failure(home.member, "sleeps", TODAY - ONE_DAY, TODAY, "a cause", True, "a run")
