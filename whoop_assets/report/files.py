@@ -7,11 +7,10 @@ from pathlib import Path
 from whoop_assets import atomic_file
 from whoop_assets.db.database import Database
 from whoop_assets.journal.rebuild import rebuild_effects
-from whoop_assets.records.stale_days import STALE_TRENDS, STALE_WEEKS
 from whoop_assets.report import queries
 from whoop_assets.report.calendar_days import ReportDay, calendar
 from whoop_assets.report.page import MemberReport, first_day, page
-from whoop_assets.summaries.rebuild import rebuild_stale_trends, rebuild_weeks
+from whoop_assets.summaries.rebuild import rebuild_stale_trends_and_weeks
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +73,9 @@ def charted_days(database: Database, user_id: int, first: date, last: date) -> l
 
 def _rebuild_stale(database: Database, user_id: int) -> None:
     """Rebuild the member's stale rows, because no daemon may be running."""
+    rebuild_stale_trends_and_weeks(database, user_id)
     with database.read() as connection:
-        trends = STALE_TRENDS.generations(connection, [user_id], date.min, date.max)
-        weeks = STALE_WEEKS.generations(connection, [user_id], date.min, date.max)
         effects = queries.effect_rows(connection, user_id)
-    if trends:
-        rebuild_stale_trends(database, trends)
-    if weeks:
-        mondays = [entry.day for entry in weeks]
-        rebuild_weeks(database, [user_id], min(mondays), max(mondays))
     if not effects:
         # An upgrade can have deleted them. Without answers in the journal this builds none.
         rebuild_effects(database, [user_id])

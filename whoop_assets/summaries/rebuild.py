@@ -80,6 +80,17 @@ def _rows(
     return rows
 
 
+def rebuild_stale_days(database: Database, stale: Collection[StaleDay]) -> int:
+    """Rebuild the summaries of the stale days, and of the days between two of them if they are few.
+
+    Returns the number of changed rows.
+    """
+    spans = to_date_ranges_of_members(
+        ((entry.user_id, entry.day) for entry in stale), max_gap=MAX_BRIDGED_GAP
+    )
+    return sum(rebuild_days(database, users, start, stop) for users, start, stop in spans)
+
+
 def rebuild_trends(database: Database, members: Collection[int], first: date, last: date) -> int:
     """Rebuild the members' trends of first..last.
 
@@ -139,6 +150,19 @@ def rebuild_weeks(database: Database, members: Collection[int], first: date, las
             )
             STALE_WEEKS.clear(connection, read)
     return changed
+
+
+def rebuild_stale_trends_and_weeks(database: Database, user_id: int) -> None:
+    """Rebuild all stale trends and weekly summaries of the member."""
+    with database.read() as connection:
+        behind, weeks = (
+            ledger.generations(connection, [user_id], date.min, date.max)
+            for ledger in (STALE_TRENDS, STALE_WEEKS)
+        )
+    rebuild_stale_trends(database, behind)
+    if weeks:
+        mondays = [entry.day for entry in weeks]
+        rebuild_weeks(database, [user_id], min(mondays), max(mondays))
 
 
 def _member_batches(members: Collection[int]) -> Iterator[list[int]]:

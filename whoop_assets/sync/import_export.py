@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
@@ -24,14 +24,13 @@ from whoop_assets.app_export.parsing.rows import (
     Rejected,
 )
 from whoop_assets.app_export.store import Stored
-from whoop_assets.date_ranges import to_date_ranges
 from whoop_assets.db.database import Database
 from whoop_assets.errors import WhoopError
 from whoop_assets.journal.rebuild import rebuild_effects, rebuild_journal
 from whoop_assets.members import store as member_store
-from whoop_assets.records.stale_days import STALE_DAYS, STALE_TRENDS, STALE_WEEKS, Ledger
+from whoop_assets.records.stale_days import STALE_DAYS
 from whoop_assets.summaries import store as summary_store
-from whoop_assets.summaries.rebuild import MAX_BRIDGED_GAP, rebuild_days, rebuild_stale_trends, rebuild_weeks
+from whoop_assets.summaries.rebuild import rebuild_stale_days, rebuild_stale_trends_and_weeks
 from whoop_assets.sync.members import membership
 from whoop_assets.whoop_day import begins_as_nap, cycle_day, parse_offset
 
@@ -167,7 +166,9 @@ def import_export(
                 )
             membership.erase_member(connection, instead_of)
         days = STALE_DAYS.generations(connection, [result.user_id], date.min, date.max)
-    result.days_rebuilt = _follow(database, result.user_id, [entry.day for entry in days])
+    rebuild_stale_days(database, days)
+    rebuild_stale_trends_and_weeks(database, result.user_id)
+    result.days_rebuilt = len(days)
     rebuild_journal(database, [result.user_id])
     result.habits = rebuild_effects(database, [result.user_id]).rows
     with database.read() as connection:
@@ -384,23 +385,3 @@ def _raw_line(lines: Sequence[bytes], number: int) -> str:
 
 def _hash(content: str) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
-
-
-def _follow(database: Database, user_id: int, days: Iterable[date]) -> int:
-    """Rebuild the summaries of the days, and the trends and weeks that depend on them.
-
-    Returns the number of days.
-    """
-    wanted = set(days)
-    for first, last in to_date_ranges(wanted, max_gap=MAX_BRIDGED_GAP):
-        rebuild_days(database, [user_id], first, last)
-
-    def behind(ledger: Ledger) -> list[Any]:
-        with database.read() as connection:
-            return ledger.generations(connection, [user_id], date.min, date.max)
-
-    rebuild_stale_trends(database, behind(STALE_TRENDS))
-    mondays = [entry.day for entry in behind(STALE_WEEKS)]
-    if mondays:
-        rebuild_weeks(database, [user_id], min(mondays), max(mondays))
-    return len(wanted)

@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from whoop_assets.date_ranges import to_date_ranges_of_members
 from whoop_assets.db.database import Database
 from whoop_assets.errors import (
     BudgetExhausted,
@@ -16,7 +15,7 @@ from whoop_assets.errors import (
 from whoop_assets.members import store as members
 from whoop_assets.members.store import Member
 from whoop_assets.records.stale_days import STALE_DAYS, STALE_TRENDS, Ledger, StaleDay
-from whoop_assets.summaries.rebuild import MAX_BRIDGED_GAP, rebuild_days, rebuild_stale_trends
+from whoop_assets.summaries.rebuild import rebuild_stale_days, rebuild_stale_trends
 from whoop_assets.sync.auth_failure import TokenReplaced, is_rejected_by_every_stream
 from whoop_assets.sync.events.event_load import LANE, EventLoad
 from whoop_assets.sync.load_members import LoadRequest, LoadResult, require_connected, stops_all_requests
@@ -185,7 +184,6 @@ def rebuild_days_of_run(
     """Rebuild stale summaries of the members' days first..last, and of days that this run's events changed.
 
     An event is assigned to a guessed day. The record's true day, and the day it moved from, can be others.
-    Days between two stale days of a member are built along if they are few.
 
     Args:
         by: The run that claimed the events.
@@ -194,11 +192,7 @@ def rebuild_days_of_run(
     Returns:
         The number of summary rows that changed.
     """
-    stale = _stale_of_run(database, STALE_DAYS, members, first, last, by, since)
-    spans = to_date_ranges_of_members(
-        ((entry.user_id, entry.day) for entry in stale), max_gap=MAX_BRIDGED_GAP
-    )
-    return sum(rebuild_days(database, users, start, stop) for users, start, stop in spans)
+    return rebuild_stale_days(database, _stale_of_run(database, STALE_DAYS, members, first, last, by, since))
 
 
 def rebuild_trends_of_run(

@@ -34,7 +34,7 @@ KILL_POINTS = [
     ("after", "whoop_assets.records.upsert.store", 3),
     ("before", "whoop_assets.webhooks.attempts.close", 2),
     ("after", "whoop_assets.webhooks.attempts.close", 1),
-    ("before", "whoop_assets.sync.events.load_events.rebuild_days", 1),
+    ("before", "whoop_assets.sync.events.load_events.rebuild_stale_days", 1),
     ("after", "whoop_assets.records.stale_days.Ledger.clear", 1),
     ("before", "whoop_assets.sync.events.load_events.rebuild_stale_trends", 1),
     ("after", "whoop_assets.summaries.store.replace_rows", 1),
