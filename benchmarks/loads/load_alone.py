@@ -83,7 +83,7 @@ def main() -> None:
             loads.append(seconds)
             cpu.append(cpu_seconds)
             database, connection = stage.database(f"bare{member}", member)
-            token = connection.client(member, "backfill")._tokens.access_token()
+            token = connection.tokens(member).access_token()
             with database.read() as transaction:
                 until = database.now(transaction)
             bare_seconds, bare_requests = bare(stage, token, chosen.days, until)

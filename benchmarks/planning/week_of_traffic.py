@@ -36,7 +36,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import func, select
 
 from whoop_assets.db.database import Database
-from whoop_assets.records.tables import cycles, recoveries, sleeps, stale_days, workouts
+from whoop_assets.records.tables import RECORD_TABLES, stale_days
 from whoop_assets.request_budget import wait_queue
 from whoop_assets.request_budget.tables import request_grants
 from whoop_assets.schema import prepare
@@ -54,7 +54,6 @@ LOOK_EVERY = 10 * MINUTE
 WARMING_UP = DAY
 SAME_TRANSACTION = 5 * SECOND
 """A day that becomes stale this soon after an event may have become so by the same load."""
-TABLES = {"cycles": cycles, "sleeps": sleeps, "recoveries": recoveries, "workouts": workouts}
 
 
 @dataclass(frozen=True)
@@ -172,13 +171,13 @@ class Week(Simulation):
             Stored records as (time from creation to row, member), and missing ones as (age, member).
         """
         now = self.page.now()
-        stored = {stream: self._first_seen(stream) for stream in TABLES}
+        stored = {stream: self._first_seen(stream) for stream in RECORD_TABLES}
         found: dict[str, tuple[list[tuple[timedelta, int]], list[tuple[timedelta, int]]]] = {
-            stream: ([], []) for stream in TABLES
+            stream: ([], []) for stream in RECORD_TABLES
         }
         for user_id in self.members:
             truth = self.control.get(f"truth/{user_id}")
-            for stream in TABLES:
+            for stream in RECORD_TABLES:
                 here, lacking = found[stream]
                 for record in truth[stream]:
                     made = moment(record["created_at"])
@@ -192,7 +191,7 @@ class Week(Simulation):
         return found
 
     def _first_seen(self, stream: str) -> dict[str, datetime]:
-        c = TABLES[stream].c
+        c = RECORD_TABLES[stream].c
         with self.database.read() as connection:
             rows = connection.execute(select(c[KEY[stream]], c.first_seen_at).where(c.deleted_at.is_(None)))
             return {str(key): seen for key, seen in rows}

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
+from whoop_assets.whoop_api.streams import STREAMS
 from whoop_assets_tests.support.deployments.compose_processes import Deployment, deployed
 from whoop_assets_tests.support.deployments.dagster_ui import ASSETS
 from whoop_assets_tests.support.deployments.simulator_process import (
@@ -137,7 +138,7 @@ def rows(stage: SimulatedWhoop, deployment: Deployment) -> str:
         with database.read() as connection:
             counts = {
                 name: connection.scalar(select(func.count()).select_from(metadata.tables[name]))
-                for name in ("cycles", "sleeps", "recoveries", "workouts", "daily_summary", "trends")
+                for name in (*STREAMS, "daily_summary", "trends")
             }
     finally:
         database.close()

@@ -29,11 +29,11 @@ from whoop_assets.settings import Settings
 from whoop_assets.summaries.tables import daily_summary, trends
 from whoop_assets.web.pages.queries import team
 from whoop_assets.web.pages.service import SESSION_COOKIE
+from whoop_assets.whoop_api.streams import STREAMS
 from whoop_assets_tests.support.data.daily_rows import daily_row
 from whoop_assets_tests.support.servers import postgres
 
 FIRST_MEMBER = 10_001
-STREAMS = ("cycles", "sleeps", "recoveries", "workouts")
 ONE_DAY = timedelta(days=1)
 
 

@@ -30,6 +30,7 @@ from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.summaries.tables import daily_summary
 from whoop_assets.sync.load_members import LoadRequest, load_members
 from whoop_assets.webhooks.tables import webhook_events
+from whoop_assets.whoop_api.streams import STREAMS
 from whoop_assets_tests.support.deployments.dagster_environment import child_environment
 from whoop_assets_tests.support.deployments.dagster_ui import Ui, new_ui_home, running_ui
 from whoop_assets_tests.support.deployments.simulator_process import (
@@ -98,7 +99,7 @@ def fill(stage: SimulatedWhoop) -> None:
     first, last = last_days(stage, DAYS)
     with database.read() as transaction:
         now = database.now(transaction)
-    for stream in ("cycles", "sleeps", "recoveries", "workouts"):
+    for stream in STREAMS:
         load_members(connection, LoadRequest(stream, first, last, last, until=now, since=now))
     rebuild_days(database, stage.members, first - timedelta(days=10), last)
     connection.close()

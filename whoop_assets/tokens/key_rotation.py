@@ -115,8 +115,8 @@ def rotate(database: Database, token_key: str, *, lost: bool = False) -> Rotated
         if key_id != before:
             keys.switch(connection, key_id, database.now(connection))
     # Skip members who reconnected after the scan.
-    unreadable = [user_id for user_id in unreadable if _give_up(database, user_id, cipher)]
-    rotated = _encrypt_all(database, cipher, unreadable)
+    unreadable = [user_id for user_id in unreadable if give_up(database, user_id, cipher)]
+    rotated = encrypt_all(database, cipher, unreadable)
     if path is not None:
         older = {fingerprint(key) for key in held} - {before or fingerprint(held[0])}
         with database.write() as connection:
@@ -127,7 +127,7 @@ def rotate(database: Database, token_key: str, *, lost: bool = False) -> Rotated
     return Rotated(key_id, rotated, unreadable, set_aside)
 
 
-def _encrypt_all(database: Database, cipher: TokenCipher, unreadable: Collection[int]) -> int:
+def encrypt_all(database: Database, cipher: TokenCipher, unreadable: Collection[int]) -> int:
     """Re-encrypt all pairs that use another key than the current one. Returns their number."""
     rotated: set[int] = set()
     for _ in range(_MAX_PASSES):
@@ -138,13 +138,13 @@ def _encrypt_all(database: Database, cipher: TokenCipher, unreadable: Collection
         if not left:
             break
         for user_id in left:
-            while not _encrypt(database, cipher, user_id):
+            while not encrypt_pair(database, cipher, user_id):
                 database.clock.sleep(_POLL_SECONDS)
             rotated.add(user_id)
     return len(rotated)
 
 
-def _encrypt(database: Database, cipher: TokenCipher, user_id: int) -> bool:
+def encrypt_pair(database: Database, cipher: TokenCipher, user_id: int) -> bool:
     """Re-encrypt the pair with the current key. Returns False while it is being refreshed: try again then."""
     with database.write([user_id]) as connection:
         # The same order of row locks as when a lease is taken, to avoid a deadlock.
@@ -182,7 +182,7 @@ def _readable(connection: Connection, user_id: int, cipher: TokenCipher) -> bool
     return True
 
 
-def _give_up(database: Database, user_id: int, cipher: TokenCipher) -> bool:
+def give_up(database: Database, user_id: int, cipher: TokenCipher) -> bool:
     """Set the member to reconnection_needed unless the pair can be read now, or is deleted.
 
     Returns whether it did.

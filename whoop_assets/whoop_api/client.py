@@ -103,7 +103,7 @@ class WhoopClient(RequestSender):
 
     def get(self, path: str, params: dict[str, str] | None = None) -> ApiResponse:
         """Read any path below the base URL."""
-        return self._send("GET", path, params)
+        return self.send("GET", path, params)
 
     # Collections
 
@@ -148,7 +148,7 @@ class WhoopClient(RequestSender):
                     path=stream.path,
                 )
 
-        return _page(self._send("GET", stream.path, params, check=check), stream)
+        return _page(self.send("GET", stream.path, params, check=check), stream)
 
     def pages(
         self,
@@ -163,7 +163,7 @@ class WhoopClient(RequestSender):
         All pages use the same `end` (by default now), because WHOOP's cursor is an offset: a new record would
         shift the pages. Raises CursorRepeated.
         """
-        end = end or self._clock.now()
+        end = end or self.clock.now()
         cursor = Cursor(stream)
         keys: set[str] = set()
         while True:
@@ -242,14 +242,14 @@ class WhoopClient(RequestSender):
         """End the member's grant at WHOOP: tokens and webhooks. Stored data stay."""
         retries = self.retries
         try:
-            self._send("DELETE", ACCESS_PATH, status=204)
+            self.send("DELETE", ACCESS_PATH, status=204)
         except ReconnectionNeeded:
             # If the response to the first attempt was lost, that attempt has ended the grant.
             if self.retries == retries:
                 raise
 
     def _object(self, path: str) -> ApiResponse:
-        response = self._send("GET", path)
+        response = self.send("GET", path)
         if not isinstance(response.payload, dict):
             raise _unreadable(path, "is not a JSON object")
         return response

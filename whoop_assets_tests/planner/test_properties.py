@@ -17,6 +17,7 @@ from whoop_assets.planner.facts import (
     UnreadSpan,
 )
 from whoop_assets.whoop_api.scopes import SCOPES
+from whoop_assets.whoop_api.streams import ANNOUNCED_STREAMS, STREAMS
 from whoop_assets_tests.planner.planner_facts import (
     HOUR,
     MINUTE,
@@ -33,8 +34,6 @@ from whoop_assets_tests.planner.planner_facts import (
     without_night,
 )
 from whoop_assets_tests.support.models.modelled_whoop import ModelledWhoop
-
-STREAMS = ("cycles", "sleeps", "recoveries", "workouts")
 
 
 @st.composite
@@ -77,17 +76,19 @@ def members(draw, user_id: int = 1) -> MemberFacts:
         member = replace(member, read=read)
     if draw(st.booleans()):
         start = at(draw(st.integers(-380, -36)), 0)
-        streams = draw(st.sets(st.sampled_from(STREAMS), min_size=1))
+        streams = draw(st.sets(st.sampled_from(tuple(STREAMS)), min_size=1))
         read = {name: StreamCoverage(start, (CoveredSpan(start, NOON, NOON - HOUR),)) for name in streams}
         member = replace(member, read={**member.read, **read})
     events = tuple(
-        FailedEvent(draw(st.sampled_from(STREAMS[1:])), at(-draw(st.integers(0, 9)), 0).date(), NOON - HOUR)
+        FailedEvent(
+            draw(st.sampled_from(ANNOUNCED_STREAMS)), at(-draw(st.integers(0, 9)), 0).date(), NOON - HOUR
+        )
         for _ in range(draw(st.integers(0, 2)))
     )
     failed_at = NOON - draw(st.integers(0, 600)) * MINUTE
     failures = tuple(
         FailedLoad(
-            draw(st.sampled_from(STREAMS)),
+            draw(st.sampled_from(tuple(STREAMS))),
             at(-9, 0).date(),
             at(-draw(st.integers(0, 8)), 0).date(),
             draw(st.booleans()),

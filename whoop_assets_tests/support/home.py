@@ -21,14 +21,15 @@ from whoop_assets.sync.session import WhoopSession
 from whoop_assets.whoop_api.http.fault_time import FaultTime
 from whoop_assets.whoop_api.http.transport import open_http
 from whoop_assets.whoop_api.scopes import SCOPES
+from whoop_assets.whoop_api.streams import STREAMS
 from whoop_assets.whoop_day import cycle_day, parse_offset
 from whoop_assets_tests.support.fixed_time import NOW
 from whoop_assets_tests.support.manual_clock import ManualClock
 from whoop_simulator.running import RunningSimulator
 from whoop_simulator.world.world import World
 
-RECORDS = ("cycles", "sleeps", "recoveries", "workouts")
-KEY = {"cycles": "id", "sleeps": "id", "recoveries": "sleep_id", "workouts": "id"}
+RECORDS = tuple(STREAMS)
+KEY = {name: stream.key for name, stream in STREAMS.items()}
 
 OURS = {"first_seen_at", "changed_at", "synced_at", "deleted_at", "built_at"}
 """Columns that say when we did something."""

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from whoop_assets.whoop_api.streams import STREAMS
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.support.home import KEY, at_home, days_of, frozen_world
 from whoop_assets_tests.support.marks import slow
@@ -39,7 +40,6 @@ def add_one_more(world, user_id, stream, record):
 
 
 CHANGES = [delete, delete_three, add_one_more]
-STREAMS = ["cycles", "sleeps", "recoveries", "workouts"]
 
 
 @pytest.fixture(scope="module")

@@ -144,7 +144,7 @@ def test_the_key_file_has_the_new_key_first_and_keeps_the_previous_key(sqlite_da
 def test_a_key_that_a_pair_needs_stays_in_the_file(sqlite_database, key_file, monkeypatch):
     save(sqlite_database, token_cipher(sqlite_database, ""))
     with monkeypatch.context() as interrupted:
-        interrupted.setattr(key_rotation, "_encrypt_all", lambda *_: 0)
+        interrupted.setattr(key_rotation, "encrypt_all", lambda *_: 0)
         for _ in range(3):
             rotate(sqlite_database, "")
     assert stored(sqlite_database, token_cipher(sqlite_database, "")).access_token == "access-1"
@@ -157,7 +157,7 @@ class Killed(BaseException):
     pass
 
 
-@pytest.mark.parametrize("where", ["switch", "_encrypt_all", "_encrypt"])
+@pytest.mark.parametrize("where", ["switch", "encrypt_all", "encrypt_pair"])
 def test_after_a_killed_rotation_tokens_are_readable_and_the_next_rotation_completes(
     sqlite_database, key_file, monkeypatch, where
 ):
@@ -254,13 +254,13 @@ def test_a_readable_key_file_is_not_moved(sqlite_database, key_file):
 
 def test_a_member_who_reconnects_while_a_key_is_given_up_is_not_marked(database, monkeypatch):
     save(database, token_cipher(database, OLD))
-    give_up = key_rotation._give_up
+    give_up = key_rotation.give_up
 
     def connect_first(*arguments):
         save(database, token_cipher(database, NEW), access="access-2")
         return give_up(*arguments)
 
-    monkeypatch.setattr(key_rotation, "_give_up", connect_first)
+    monkeypatch.setattr(key_rotation, "give_up", connect_first)
     assert rotate(database, NEW, lost=True).unreadable == []
     with database.read() as connection:
         assert member_store.status(connection, MEMBER) == member_store.CONNECTED

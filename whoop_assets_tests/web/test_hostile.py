@@ -16,7 +16,7 @@ from whoop_assets.web import WEBHOOK_PATH, server
 from whoop_assets_tests.support.waiting import wait_until
 from whoop_assets_tests.web.conftest import SECRET, Service, event, signed
 
-LONGEST_ANSWER = 60.0
+MAX_RESPONSE_SECONDS = 60.0
 """Seconds, with room for a busy machine. The benchmark measures response times."""
 
 
@@ -197,7 +197,7 @@ HUNG_UP_ON = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN)
 def status_of(port: int, request: bytes, *, stops_early: bool = False) -> int | None:
     """Return the response's status; None if the service closed the connection without one. `stops_early`: send
     nothing more."""
-    with socket.create_connection(("127.0.0.1", port), timeout=LONGEST_ANSWER) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=MAX_RESPONSE_SECONDS) as connection:
         answer = b""
         try:
             connection.sendall(request)
@@ -268,7 +268,7 @@ def test_the_service_closes_silent_and_slow_connections(sqlite_service: Service)
 def heard(port: int, *pieces: bytes) -> bytes:
     """Send the pieces separately and return the response, until the service closes the connection or stops
     sending."""
-    with socket.create_connection(("127.0.0.1", port), timeout=LONGEST_ANSWER) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=MAX_RESPONSE_SECONDS) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for piece in pieces:
             connection.sendall(piece)

@@ -81,6 +81,10 @@ class RequestSender:
         retries: Number of repeated attempts.
         limited: Number of 429 responses.
         waited_seconds: Time spent waiting for the budget and before retries.
+        clock: Performs the waits.
+        fault_time: Limits that all clients of a run share.
+        max_retry_seconds: How long faults of one request may last.
+        backoff: Computes the wait before a retry.
     """
 
     def __init__(
@@ -114,11 +118,11 @@ class RequestSender:
         self._base_url = checked_base_url(base_url, "WHOOP_API_URL")
         self._tokens = tokens
         self._budget = budget
-        self._clock = clock
+        self.clock = clock
         self._lane = lane
-        self._fault_time = fault_time or FaultTime(clock)
-        self._max_retry_seconds = max_retry_seconds
-        self._backoff = Backoff(jitter or random.Random())
+        self.fault_time = fault_time or FaultTime(clock)
+        self.max_retry_seconds = max_retry_seconds
+        self.backoff = Backoff(jitter or random.Random())
         self._own_http = http is None
         self._http = http or open_http()
 
@@ -133,7 +137,7 @@ class RequestSender:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _send(
+    def send(
         self,
         method: str,
         path: str,
@@ -153,7 +157,7 @@ class RequestSender:
             ApiError: A definite error, or a fault that outlasted the retries.
             BudgetExhausted, ReconnectionNeeded: From the budget and the token source.
         """
-        self._fault_time.require(method, path)
+        self.fault_time.require(method, path)
         url = f"{self._base_url}{path}?{urlencode(params)}" if params else self._base_url + path
         request = httpx.Request(method, url, headers=HEADERS, extensions={"timeout": TIMEOUT.as_dict()})
         auth = BearerAuth(self._tokens)
@@ -162,28 +166,28 @@ class RequestSender:
         def attempt() -> ApiResponse:
             while True:
                 requested_at = self._acquire_slot(auth)
-                began = self._clock.now()
+                began = self.clock.now()
                 try:
                     payload = _payload(self._exchange(request, auth, path), method, path, status)
                     if check is not None:
                         check(payload)
                 except Unauthorized:
-                    self._fault_time.record_response(path)
+                    self.fault_time.record_response(path)
                     if not auth.replace():
                         raise
                     self.retries += 1
                 except ApiError as error:
                     if not error.transient:
-                        self._fault_time.record_response(path)
+                        self.fault_time.record_response(path)
                     elif not isinstance(error, RateLimited):
-                        rule.add_loss((self._clock.now() - began).total_seconds(), path)
+                        rule.add_loss((self.clock.now() - began).total_seconds(), path)
                     raise
                 else:
-                    self._fault_time.record_response(path)
+                    self.fault_time.record_response(path)
                     return ApiResponse(payload, requested_at, path)
 
         caller = retrying(
-            self._clock, wait=rule.wait, stop=rule.stop, retry=rule.permits, before_sleep=rule.before_sleep
+            self.clock, wait=rule.wait, stop=rule.stop, retry=rule.permits, before_sleep=rule.before_sleep
         )
         return caller(attempt)
 
@@ -195,12 +199,12 @@ class RequestSender:
         """
         auth.load_token()
         for _ in range(MAX_SLOTS_PER_ATTEMPT):
-            before = self._clock.now()
+            before = self.clock.now()
             requested_at = self._budget.acquire(self._lane)
-            granted = self._clock.now()
+            granted = self.clock.now()
             self.waited_seconds += max(0.0, (granted - before).total_seconds())
             auth.load_token()
-            if (self._clock.now() - granted).total_seconds() <= MAX_SLOT_AGE_SECONDS:
+            if (self.clock.now() - granted).total_seconds() <= MAX_SLOT_AGE_SECONDS:
                 break
         return requested_at
 
@@ -225,7 +229,7 @@ class RequestSender:
             return response
         limited = status == 429
         self.limited += limited
-        retry_after = rate_limit_headers.seconds_to_wait(response.headers, self._clock.now(), limited=limited)
+        retry_after = rate_limit_headers.seconds_to_wait(response.headers, self.clock.now(), limited=limited)
         self._budget.observe(status, rate_limit, retry_after)
         raise from_status(request.method, path, status, retry_after)
 
@@ -250,7 +254,7 @@ class _RetryRule:
     def wait(self, state: RetryCallState) -> float:
         """Return the seconds before the next attempt. A wait of our own choice ends within the time left."""
         error = _error_of(state)
-        seconds = self._sender._backoff(state)
+        seconds = self._sender.backoff(state)
         return seconds if error.retry_after is not None else min(seconds, self._seconds_left(error))
 
     def stop(self, state: RetryCallState) -> bool:
@@ -273,11 +277,11 @@ class _RetryRule:
     def add_loss(self, seconds: float, path: str) -> None:
         """Add the time of a failed attempt, or of the wait after it."""
         self._lost_seconds += max(0.0, seconds)
-        self._sender._fault_time.add(path, seconds)
+        self._sender.fault_time.add(path, seconds)
 
     def _seconds_left(self, error: ApiError) -> float:
-        left = self._sender._max_retry_seconds - self._lost_seconds
-        return min(left, self._sender._fault_time.left(error.path))
+        left = self._sender.max_retry_seconds - self._lost_seconds
+        return min(left, self._sender.fault_time.left(error.path))
 
 
 def _error_of(state: RetryCallState) -> ApiError:

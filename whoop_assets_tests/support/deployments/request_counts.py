@@ -11,17 +11,14 @@ import httpx
 from whoop_assets.records.record_lookup import row_counts
 from whoop_assets.schema import open_database
 from whoop_assets.settings import Settings
-from whoop_assets.whoop_api.streams import STREAMS
-from whoop_assets_tests.support.deployments.simulator_process import RECORDS, SimulatedWhoop
+from whoop_assets.whoop_api.streams import ALL_STREAMS, STREAMS
+from whoop_assets_tests.support.deployments.simulator_process import SimulatedWhoop
 
 PAGE = 25
 MAX_LISTED_REQUESTS = 1000
 """The simulator lists at most this number of requests."""
 
-PATHS = {STREAMS[name].path: name for name in RECORDS} | {
-    "/v2/user/profile/basic": "profile",
-    "/v2/user/measurement/body": "body_measurement",
-}
+PATHS = {stream.path: name for name, stream in ALL_STREAMS.items()}
 SINGLE_RECORDS = "single records"
 
 
@@ -73,7 +70,7 @@ def least_pages(settings: Settings, members: Sequence[int], first: date, last: d
     database = open_database(settings, create=True)
     try:
         with database.read() as connection:
-            for stream in RECORDS:
+            for stream in STREAMS:
                 least[stream] = sum(
                     max(
                         1,

@@ -19,10 +19,10 @@ from whoop_assets.schema import open_database
 from whoop_assets.settings import Settings
 from whoop_assets.sync.members.connecting import connect_member
 from whoop_assets.sync.session import WhoopSession
+from whoop_assets.whoop_api import streams
 from whoop_assets.whoop_api.scopes import SCOPES
 
-RECORDS = ("cycles", "sleeps", "recoveries", "workouts")
-STREAMS = ("profile", "body_measurement", *RECORDS)
+RECORDS, STREAMS = tuple(streams.STREAMS), tuple(streams.ALL_STREAMS)
 
 
 @dataclass

@@ -21,6 +21,7 @@ from whoop_assets.sync.events.load_events import (
 from whoop_assets.sync.load_members import LoadRequest, LoadResult, load_members
 from whoop_assets.sync.session import WhoopSession
 from whoop_assets.tokens import keep_alive
+from whoop_assets.whoop_api.http.transport import open_http
 from whoop_assets.whoop_api.oauth import OAuth, TokenPair
 from whoop_assets.whoop_api.streams import SNAPSHOT_STREAMS
 from whoop_assets_tests.support.home import load_requests
@@ -37,22 +38,16 @@ def worker(page_path: Path, slot: int, settings: Settings, pipe: Pipe) -> None:
     """Executes runs with the product's loads, until the process is killed.
 
     The worker keeps the interpreter, the database connection and the HTTP client, because creating them takes
-    longer than a short run. It forgets the cached tokens, as a new run would not have them.
+    longer than a short run. Each run has its own session, so it has no cached tokens.
     """
     page = SharedMemory(page_path)
     page.clear(slot)
     database = WatchedDatabase(settings.database_url, SharedClock(page, slot))
-    connection = WhoopSession(settings, database)
+    http = open_http()
     pipe.send("ready")
     while True:
         work, run_id = pipe.recv()
-        connection._tokens.clear()
-        connection.budget = RequestBudget(
-            database,
-            per_minute=settings.requests_per_minute,
-            per_day=settings.requests_per_day,
-            used_by=f"run {run_id[:8]}",
-        )
+        connection = WhoopSession(settings, database, f"run {run_id[:8]}", http=http)
         watch_requests(connection, page, slot)
         page.set(slot, Activity.ASKS, 0)
         outcome = RunOutcome()
