@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Table, Text, cast, func, select, text
+from sqlalchemy import Connection, Table, func, select, text
 
 from whoop_assets import schema
 from whoop_assets.db.database import Database
 from whoop_assets.db.statements import add_rows
-from whoop_assets.db.types import JsonText
 from whoop_assets.errors import CopyRefused, DatabaseError, SchemaMismatch
 from whoop_assets.schema import metadata
 from whoop_assets.tokens.cipher import key_file
@@ -197,14 +196,9 @@ def _fingerprint(database: Database, connection: Connection, table: Table) -> Fi
 
 def _batches(database: Database, connection: Connection, table: Table) -> Iterator[list[dict[str, Any]]]:
     """Yield all rows of the table in batches, in any order. JSON is returned as the stored text."""
-    columns = [
-        # PostgreSQL's driver would parse it, and writing it again could change the text.
-        cast(column, Text).label(column.name) if isinstance(column.type, JsonText) else column
-        for column in table.columns
-    ]
     with database.sentences():
         # As an option of this statement: an option of the connection would stream all later statements too.
-        result = connection.execute(select(*columns), execution_options={"yield_per": ROWS_PER_BATCH})
+        result = connection.execute(select(table), execution_options={"yield_per": ROWS_PER_BATCH})
         with result:
             names = list(result.keys())
             for rows in result.partitions():

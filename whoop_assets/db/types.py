@@ -4,7 +4,19 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Dialect, Double, Integer
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Date,
+    DateTime,
+    Dialect,
+    Double,
+    Integer,
+    Text,
+    cast,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import TypeDecorator, UserDefinedType
 
@@ -48,6 +60,10 @@ class JsonText(UserDefinedType[str]):
     def get_col_spec(self, **_: Any) -> str:
         return "TEXT"
 
+    def column_expression(self, colexpr: ColumnElement[Any]) -> ColumnElement[str]:
+        """Select the stored text. PostgreSQL's driver would parse a column of type `json`."""
+        return cast(colexpr, Text)
+
 
 @compiles(JsonText, "postgresql")
 def _json(*_: Any, **__: Any) -> str:
@@ -85,10 +101,3 @@ def column_kind(column: "Column[Any]") -> ColumnKind:
     Sinks, API and summaries derive their own types from it.
     """
     return next((kind for type_, kind in _KINDS if isinstance(column.type, type_)), ColumnKind.TEXT)
-
-
-def instant(driver_value: str | datetime) -> datetime:
-    """Return a time that bypassed `UtcDateTime`, as the driver returned it, as an aware time in UTC."""
-    if isinstance(driver_value, str):
-        return datetime.fromisoformat(driver_value + "+00:00")
-    return driver_value.astimezone(UTC)

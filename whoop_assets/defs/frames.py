@@ -44,7 +44,7 @@ def read_frame(
         raise UnknownTable(f"There is no table {table_name} of days or weeks: use one of {', '.join(PLAIN)}.")
     table, day = PLAIN[table_name]
     query = (
-        select(*table.c)
+        select(table)
         .where(table.c[day].between(first, last), table.c.user_id.in_(list(user_ids)))
         .order_by(*table.primary_key.columns)
     )

@@ -20,7 +20,6 @@ from sqlalchemy import (
     FromClause,
     Select,
     Table,
-    Text,
     cast,
     extract,
     func,
@@ -29,7 +28,7 @@ from sqlalchemy import (
 )
 
 from whoop_assets.db.statements import batched
-from whoop_assets.db.types import ColumnKind, JsonText, column_kind
+from whoop_assets.db.types import ColumnKind, column_kind
 from whoop_assets.records.tables import RECORD_KEYS, RECORD_TABLES, SNAPSHOT_TABLES, record_versions
 from whoop_assets.summaries.tables import daily_summary, trends, weekly_summary
 from whoop_assets.whoop_api.streams import CYCLES, RECOVERIES, SLEEPS, STREAMS, Stream
@@ -204,9 +203,7 @@ def rows(connection: Connection, table: ExportTable, days: Collection[date]) -> 
     """Returns the rows of these days by day and key, without deleted records."""
     source, day, _ = _source(table)
     of = record_versions if table.versions else source
-    named = [
-        day.label("day") if column.name == "day" else _as_text(of.c[column.name]) for column in table.columns
-    ]
+    named = [day.label("day") if column.name == "day" else of.c[column.name] for column in table.columns]
     query = (
         select(*named)
         .select_from(source)
@@ -236,7 +233,7 @@ def plain_days(connection: Connection, name: str) -> list[date]:
 def plain_rows(connection: Connection, name: str, on: date) -> list[dict[str, Any]]:
     """Returns the rows of one day by key, without deleted records."""
     table, day = PLAIN[name]
-    query = select(*map(_as_text, table.c)).where(table.c[day] == on, *_alive(table))
+    query = select(table).where(table.c[day] == on, *_alive(table))
     query = query.order_by(*table.primary_key.columns)
     return [dict(row) for row in connection.execute(query).mappings()]
 
@@ -263,13 +260,6 @@ def _existing(table: ExportTable) -> "list[ColumnElement[bool]]":
 
 def _alive(table: Table) -> "list[ColumnElement[bool]]":
     return [table.c.deleted_at.is_(None)] if "deleted_at" in table.c else []
-
-
-def _as_text(column: "ColumnElement[Any]") -> "ColumnElement[Any]":
-    """Returns the column; JSON as text, because PostgreSQL's driver would parse it."""
-    if isinstance(column.type, JsonText):
-        return cast(column, Text).label(str(column.key))
-    return column
 
 
 def _limited(

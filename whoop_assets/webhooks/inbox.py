@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Text, bindparam, cast, delete, false, func, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, false, func, select, update
 
 from whoop_assets.db.database import Database
 from whoop_assets.db.statements import batched, upsert
@@ -219,14 +219,14 @@ def listed(connection: Connection, *, state: str | None = None, limit: int | Non
 def parked_of(connection: Connection, user_id: int) -> list[tuple[Event, str]]:
     """Return the user's parked events, each with its payload as WHOOP sent it."""
     c = webhook_events.c
-    query = select(*COLUMNS, cast(c.payload, Text)).where(c.user_id == user_id, c.state == PARKED)
+    query = select(*COLUMNS, c.payload).where(c.user_id == user_id, c.state == PARKED)
     return [(Event(*row[:-1]), row[-1]) for row in connection.execute(query)]
 
 
 def stored(connection: Connection, trace_id: str) -> tuple[Event, str]:
     """Return one event and its payload as WHOOP sent it. Raises UnknownEvent."""
-    payload = cast(webhook_events.c.payload, Text)
-    row = connection.execute(select(*COLUMNS, payload).where(webhook_events.c.trace_id == trace_id)).first()
+    c = webhook_events.c
+    row = connection.execute(select(*COLUMNS, c.payload).where(c.trace_id == trace_id)).first()
     if row is None:
         raise UnknownEvent(f"There is no event {trace_id}: run `whoop-assets events list` to see the events.")
     return Event(*row[:-1]), row[-1]

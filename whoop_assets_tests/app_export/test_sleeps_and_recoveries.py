@@ -83,12 +83,12 @@ def test_a_later_export_does_not_replace_the_nights_recovery_with_a_naps(sqlite_
     assert again.kinds["cycles"].stored.same == 4
 
 
-def test_an_older_export_adds_a_recovery_that_a_newer_export_lacks(sqlite_database):
-    import_export(sqlite_database, export(cycles=[cycle(5, 50), *CYCLES_WITH_NAP]), None)
-    assert has_no_recovery(daily_by_day(sqlite_database)[JUNE_3])
+def test_an_older_export_adds_a_recovery_that_a_newer_export_lacks(database):
+    import_export(database, export(cycles=[cycle(5, 50), *CYCLES_WITH_NAP]), None)
+    assert has_no_recovery(daily_by_day(database)[JUNE_3])
     older = [cycle(4, 11), cycle(3, 70), cycle(2, 12)]
-    import_export(sqlite_database, export(cycles=older), -1)
-    days = daily_by_day(sqlite_database)
+    import_export(database, export(cycles=older), -1)
+    days = daily_by_day(database)
     assert days[JUNE_3]["recovery_score"] == 70
     assert (days[JUNE_2]["recovery_score"], days[JUNE_4]["recovery_score"]) == (65, 60)
 

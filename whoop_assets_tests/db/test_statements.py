@@ -1,6 +1,5 @@
 """Bulk INSERT and upsert, on both databases."""
 
-import json
 from datetime import UTC, date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
@@ -53,11 +52,7 @@ def test_every_value_of_a_row_is_stored_unchanged(database):
         insert_rows(connection, sleeps, rows)
         query = select(*(sleeps.c[name] for name in rows[0])).order_by(sleeps.c.id)
         stored = [dict(row) for row in connection.execute(query).mappings()]
-    for row in stored:
-        row["payload"] = row["payload"] if isinstance(row["payload"], str) else json.dumps(row["payload"])
-    assert [row | {"payload": json.loads(row["payload"])} for row in stored] == [
-        row | {"payload": json.loads(row["payload"])} for row in rows
-    ]
+    assert stored == rows
     assert stored[0]["start_time"].tzinfo is UTC
 
 

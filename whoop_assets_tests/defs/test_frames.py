@@ -1,5 +1,6 @@
 """`WhoopResource.frame`: a range of days of a table in pandas."""
 
+import json
 from datetime import date, timedelta
 
 import pandas as pd
@@ -32,6 +33,10 @@ def test_a_frame_contains_the_requested_days_and_members_with_the_tables_types(p
     assert frame.dtypes["day"] == "datetime64[us]"
     assert one_member.dtypes["start_time"] == "datetime64[us, UTC]"
     assert one_member.dtypes["score_state"] == "str"
+    assert {json.loads(payload)["score_state"] for payload in one_member.payload} <= {
+        "SCORED",
+        "PENDING_SCORE",
+    }
     by_day = frame.set_index(["user_id", "day"]).sort_index()
     for row in expected:
         found = by_day.loc[(row["user_id"], pd.Timestamp(row["day"]))]

@@ -42,7 +42,7 @@ def rows(database: Database, table: str) -> list[dict[str, Any]]:
     with database.read() as connection:
         found = [dict(row) for row in connection.execute(select(metadata.tables[table])).mappings()]
     for row in found:
-        if isinstance(row.get("payload"), str):
+        if "payload" in row:
             row["payload"] = json.loads(row["payload"])
     return found
 

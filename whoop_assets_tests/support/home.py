@@ -173,7 +173,7 @@ class Home:
         with self.database.read() as connection:
             found = [dict(row) for row in connection.execute(query).mappings()]
         for row in found:
-            if "payload" in row and self.database.is_sqlite:  # PostgreSQL's driver has parsed it
+            if "payload" in row:
                 row["payload"] = json.loads(row["payload"])
         return {
             tuple(row[name] for name in key) if len(key) > 1 else row[key[0]]: {

@@ -67,7 +67,7 @@ def rows_of_member(home: Home, table: str, user_id: int) -> list[dict[str, Any]]
     with home.database.read() as connection:
         query = select(source).where(source.c.user_id == user_id)
         rows = [dict(row) for row in connection.execute(query).mappings()]
-    if table in RECORDS and home.database.is_sqlite:  # PostgreSQL's driver parses it
+    if table in RECORDS:
         for row in rows:
             row["payload"] = json.loads(row["payload"])
     return rows

@@ -12,11 +12,13 @@ from whoop_assets.db.database import Database
 from whoop_assets.members import sessions
 from whoop_assets.members import store as member_store
 from whoop_assets.members.tables import members
+from whoop_assets.records import upsert
 from whoop_assets.records.tables import coverage
 from whoop_assets.web.pages.download import ROWS_PER_CHUNK, zip_of
 from whoop_assets.web.pages.queries import connection_state, team
 from whoop_assets.web.pages.team import team_row
 from whoop_assets_tests.support.data.daily_rows import daily_row, store
+from whoop_assets_tests.support.data.factories import workout
 from whoop_assets_tests.support.fixed_time import NOW, TODAY
 
 ONE_DAY = timedelta(days=1)
@@ -106,6 +108,17 @@ def test_a_download_of_many_pieces_has_every_row_once_and_in_order(database: Dat
     rows = list(csv.DictReader(io.StringIO(archive.read("daily_summary.csv").decode())))
     assert [row["day"] for row in rows] == [str(first + place * ONE_DAY) for place in range(count)]
     assert {row["user_id"] for row in rows} == {str(ME)}
+
+
+def test_a_download_has_json_as_whoop_sent_it(database: Database) -> None:
+    connect(database, ME)
+    record = workout("w1", NOW)
+    with database.write([ME]) as connection:
+        upsert.store(connection, ME, "workouts", [record], NOW)
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(zip_of(database, ME))))
+    for table in ("workouts", "record_versions"):
+        (row,) = csv.DictReader(io.StringIO(archive.read(f"{table}.csv").decode()))
+        assert row["payload"] == record.fields["payload"]
 
 
 def test_a_form_is_recorded_once_and_again_after_it_is_withdrawn(database: Database) -> None:
