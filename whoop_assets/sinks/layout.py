@@ -106,12 +106,12 @@ def _place(layout: Layout, there: Mapping[str, str], column: ExportColumn, value
     aside = ExportColumn(f"{name}_{other}", other, f"values of {name} that are not {kind}")
     if aside.name in layout.columns:
         layout.notes.append(
-            f"Column {name} is {kind}, and {len(beside)} of its values are not: they are in the payload"
-            f" only, because the column {aside.name} exists."
+            f"Values of the {kind} column {name} that are not {kind} ({len(beside)}) are in the payload only,"
+            f" because the column {aside.name} exists."
         )
         return
     layout.notes.append(
-        f"Column {name} is {kind}, and {len(beside)} of its values are not: they are in {aside.name}."
+        f"Values of the {kind} column {name} that are not {kind} ({len(beside)}) are in {aside.name}."
     )
     _place(layout, there, aside, [beside.get(place) for place in range(len(values))])
 

@@ -161,8 +161,8 @@ def import_export(
             left = export_store.lacking(connection, instead_of, result.user_id)
             if left:
                 raise LeavesSomethingBehind(
-                    f"{left} records of member {instead_of} are not in this export: first import the export"
-                    f" that contains them for member {result.user_id}; nothing was stored."
+                    f"Member {instead_of} has records that are not in this export ({left} in all): first"
+                    f" import the export that contains them for member {result.user_id}; nothing was stored."
                 )
             membership.erase_member(connection, instead_of)
         days = STALE_DAYS.generations(connection, [result.user_id], date.min, date.max)
@@ -196,7 +196,7 @@ def _nothing_to_import(export: Export) -> str:
     reasons = "; ".join(
         f"{export.files[row.file].name}, line {row.line}: {row.reason}" for row in rejected[:MAX_REASONS]
     )
-    return f"All {len(rejected)} rows of the export were refused, so nothing was stored: {reasons}."
+    return f"Every row of the export was refused ({len(rejected)} in all), so nothing was stored: {reasons}."
 
 
 def _store(

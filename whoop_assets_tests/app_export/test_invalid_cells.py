@@ -123,7 +123,7 @@ def test_answers_without_a_cycle_are_counted_but_not_stored(sqlite_database):
 @pytest.mark.parametrize(
     ("kinds", "error"),
     [
-        ({"cycles": [cycle(3, 70, **{"Cycle timezone": ""})]}, "All 1 rows of the export were refused"),
+        ({"cycles": [cycle(3, 70, **{"Cycle timezone": ""})]}, "Every row of the export was refused"),
         ({"cycles": [], "journal": [WITHOUT_DAY]}, "no rows that belong to a day"),
     ],
 )

@@ -43,7 +43,7 @@ def read_files(path: Path) -> dict[str, bytes]:
         if path.suffix.lower() != ".csv" or begins == _ZIP:
             return files_of_zip(file, shown)
         content = file.read(MAX_FILE_BYTES + 1)
-    _require_size(len(content), shown, shown)
+    _require_size(len(content), shown)
     return {path.name: content}
 
 
@@ -93,7 +93,7 @@ def _files_of_folder(path: Path, shown: str) -> dict[str, bytes]:
     _require_count(list(found), shown)
     contents = {}
     for name, file in found.items():
-        _require_size(file.stat().st_size, name, shown)
+        _require_size(file.stat().st_size, f"{name} in {shown}")
         contents[name] = file.read_bytes()
         _require_total(contents, shown)
     return contents
@@ -110,18 +110,18 @@ def _is_csv(path: str) -> bool:
 def _require_count(names: Iterable[str], shown: str) -> None:
     count = len(list(names))
     if not count:
-        raise UnreadableExport(f"{shown} holds no CSV file: it is not the app's data export.")
+        raise UnreadableExport(f"{shown} holds no CSV file: give the zip that the app sent.")
     if count > MAX_CSV_FILES:
         raise UnreadableExport(
             f"{shown} holds {count} CSV files, and an export has four: give the export alone."
         )
 
 
-def _require_size(size: int, name: str, shown: str) -> None:
+def _require_size(size: int, shown: str) -> None:
     if size > MAX_FILE_BYTES:
         raise UnreadableExport(
-            f"{name} in {shown} is larger than {MAX_FILE_BYTES // 1024 // 1024} MiB, which no export is: it"
-            " was not read."
+            f"{shown} is larger than {MAX_FILE_BYTES // 1024 // 1024} MiB, which no export is: give the zip"
+            " that the app sent."
         )
 
 
@@ -138,12 +138,13 @@ def _require_harmless(entry: zipfile.ZipInfo, shown: str) -> None:
     climbs = path.startswith("/") or _DRIVE.match(path) or ".." in path.split("/")
     if climbs or stat.S_ISLNK(entry.external_attr >> 16):
         raise UnreadableExport(
-            f"{shown} holds a path that leads out of it, which no export of the app does: it was not read."
+            f"{shown} holds a path that leads out of it, which no export of the app does: give the zip"
+            " that the app sent."
         )
 
 
 def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, shown: str) -> bytes:
     with archive.open(entry) as content:
         read = content.read(MAX_FILE_BYTES + 1)
-    _require_size(len(read), PurePosixPath(entry.filename).name, shown)
+    _require_size(len(read), f"{PurePosixPath(entry.filename).name} in {shown}")
     return read

@@ -114,7 +114,7 @@ def _lines(reader: "Iterator[list[str]]", table: Table) -> Iterator[tuple[int, d
             problem = "it holds a character that no text has"
             cells = [cell.replace("\x00", "\N{REPLACEMENT CHARACTER}") for cell in cells]
         elif len(cells) < len(keys) or any(cell.strip() for cell in cells[len(keys) :]):
-            problem = f"it has {len(cells)} cells where the heading has {len(keys)}"
+            problem = f"its number of cells is {len(cells)}, and that of the heading is {len(keys)}"
         else:
             cells = cells[: len(keys)]
         beyond = {f"cell {place}": cell for place, cell in enumerate(cells) if place >= len(keys)}

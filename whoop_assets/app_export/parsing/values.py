@@ -110,7 +110,7 @@ def _shown(text: str) -> str:
     """
     if _HARMLESS.fullmatch(text):
         return repr(text)
-    return f"a {'word' if text.isalpha() else 'text'} of {len(text)} characters"
+    return f"a {'word' if text.isalpha() else 'text'} of length {len(text)}"
 
 
 def share_of(percent: float | None, span: timedelta) -> int | None:

@@ -71,7 +71,7 @@ def _remove(iceberg: "Table", expired: "list[Snapshot]", remaining: "list[Snapsh
             kinds.add(type(error).__name__)
     if left:
         raise SinkUnavailable(
-            f"{left} unused files of the Iceberg table {iceberg.name()[-1]} could not be removed"
-            f" ({', '.join(sorted(kinds))}): permit deletion in its storage, and remove them by hand or"
+            f"Unused files of the Iceberg table {iceberg.name()[-1]} could not be removed ({left} in all,"
+            f" {', '.join(sorted(kinds))}): permit deletion in its storage, and remove them by hand or"
             " with another engine's removal of orphan files. Expired snapshots are not checked again."
         )

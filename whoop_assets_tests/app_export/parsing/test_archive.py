@@ -55,7 +55,7 @@ LINK.external_attr = 0o120777 << 16
     ids=str,
 )
 def test_a_path_outside_the_archive_is_an_error(name):
-    with pytest.raises(UnreadableExport, match="leads out"):
+    with pytest.raises(UnreadableExport, match=r"leads out .*: give the zip"):
         files_of_zip(zip_of([(name, b"x"), ("workouts.csv", b"")]), "export.zip")
 
 
@@ -64,6 +64,13 @@ def test_a_file_that_is_too_large_is_an_error_before_it_is_read_completely():
     assert len(zip_file.getvalue()) < MAX_FILE_BYTES / 100
     with pytest.raises(UnreadableExport, match="larger than 64 MiB"):
         files_of_zip(zip_file, "export.zip")
+
+
+def test_a_csv_file_that_is_too_large_is_named_once(tmp_path):
+    with (tmp_path / "big.csv").open("wb") as file:
+        file.truncate(MAX_FILE_BYTES + 1)
+    with pytest.raises(UnreadableExport, match=r"^big\.csv is larger than 64 MiB.*: give the zip"):
+        read_files(tmp_path / "big.csv")
 
 
 def test_a_file_that_is_larger_than_stated_in_the_zip_is_an_error():

@@ -156,7 +156,7 @@ def test_the_reason_does_not_quote_text_of_the_cell(column, cell):
     file = export.files[CYCLES]
     (rejected,) = file.faults if column == "Day Strain" else file.rejected
     assert rejected.reason.startswith(f"{column}: a ")
-    assert f"of {len(cell)} characters is not" in rejected.reason
+    assert f"of length {len(cell)} is not" in rejected.reason
     assert cell not in rejected.reason
 
 

@@ -93,7 +93,7 @@ def test_rejected_rows_are_named_by_file_and_line_and_fail_the_command(export_da
     line = len(files["workouts.csv"].splitlines())
     imported = run("import", "broken", "--member", "new")
     assert imported.exit_code == 1
-    assert f"workouts.csv, line {line}: it has 3 cells" in imported.stderr
+    assert f"workouts.csv, line {line}: its number of cells is 3," in imported.stderr
     assert "export_quarantine" in imported.stderr
     assert "Rebuilt: " in imported.stdout
 
@@ -124,7 +124,7 @@ def test_an_invalid_cell_and_an_answer_without_a_cycle_are_reported_without_fail
         assert imported.exit_code == 0, imported.output
         assert "Not stored: 1 journal answer that no cycle gives a day." in imported.stdout
         assert (
-            "physiological_cycles.csv, line 2: Day Strain: a word of 4 characters is not a number"
+            "physiological_cycles.csv, line 2: Day Strain: a word of length 4 is not a number"
             in imported.stderr
         )
         assert "quarantine" not in imported.stderr
