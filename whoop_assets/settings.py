@@ -8,7 +8,7 @@ Nothing is read at import: `Settings.from_environment()` reads each time.
 import os
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
@@ -226,6 +226,10 @@ class Settings(BaseSettings):
     def replace(self, **changes: Any) -> Self:
         """Return a copy with other values, by the names of the fields."""
         return type(self)(**(dict(self) | changes))
+
+    def today(self, now: datetime) -> date:
+        """Return the date at this time in WHOOP_TIMEZONE."""
+        return now.astimezone(ZoneInfo(self.timezone)).date()
 
     def require_client(self) -> None:
         """Raise ConfigurationError if the credentials of the app in WHOOP's dashboard are not set."""

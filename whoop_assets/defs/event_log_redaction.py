@@ -64,7 +64,7 @@ _KEPT_TYPES = [
 ]
 """Events that show which partitions are materialized, what checks found, and when a run began and ended."""
 _FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
-_UNFINISHED = [status for status in dg.DagsterRunStatus if status not in _FINISHED]
+UNFINISHED = [status for status in dg.DagsterRunStatus if status not in _FINISHED]
 _LOG_SUFFIXES = (".err", ".out", ".partial")
 
 _TABLES = {
@@ -160,7 +160,7 @@ def redact_member(instance: dg.DagsterInstance, user_id: int) -> Redacted:
 
 def unfinished_runs(instance: dg.DagsterInstance) -> int:
     """Return the number of runs in flight, which can still write lines."""
-    return instance.get_runs_count(dg.RunsFilter(statuses=_UNFINISHED))
+    return instance.get_runs_count(dg.RunsFilter(statuses=UNFINISHED))
 
 
 def purge_events(instance: dg.DagsterInstance, before: datetime) -> Purged:

@@ -6,7 +6,6 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 import dagster as dg
 from pydantic import Field, PrivateAttr
@@ -23,20 +22,7 @@ from whoop_assets.sync.session import WhoopSession
 if TYPE_CHECKING:
     import pandas as pd
 
-_CONFIGURABLE = (
-    "database_url",
-    "client_id",
-    "client_secret",
-    "token_key",
-    "start_date",
-    "timezone",
-    "requests_per_minute",
-    "requests_per_day",
-    "api_url",
-    "oauth_url",
-    "alert_url",
-    "notion_data_source",
-)
+_NO_SETTINGS = ("data_folder", "members")
 _URLS = ("database_url", "api_url", "oauth_url")
 _SECRETS = ("client_secret", "token_key", "alert_url", *_URLS)
 """Fields that are secret. A URL is secret only if it contains a password, except the alert URL, which often
@@ -76,8 +62,10 @@ class WhoopResource(dg.ConfigurableResource["WhoopResource"]):
         Raises:
             ConfigurationError: A setting is not usable.
         """
-        given = {f"WHOOP_{name.upper()}": getattr(self, name) for name in _CONFIGURABLE}
-        settings = Settings.from_environment({name: str(value) for name, value in given.items() if value})
+        given = {name: getattr(self, name) for name in WhoopResource.model_fields if name not in _NO_SETTINGS}
+        settings = Settings.from_environment(
+            {f"WHOOP_{name.upper()}": str(value) for name, value in given.items() if value}
+        )
         return settings.replace(data_folder=Path(self.data_folder or settings.data_folder))
 
     def settings_at_loading(self) -> Settings:
@@ -153,7 +141,7 @@ class WhoopResource(dg.ConfigurableResource["WhoopResource"]):
     @property
     def today(self) -> str:
         """Today's partition key."""
-        return self.began.astimezone(ZoneInfo(self.settings().timezone)).date().isoformat()
+        return self.settings().today(self.began).isoformat()
 
     def frame(self, table: str, first: date | str, last: date | str) -> "pd.DataFrame":
         """Return a range of days of a table as a pandas data frame with typed columns.

@@ -38,13 +38,13 @@ def facts_at(
 
 def planner_settings_at(settings: Settings, now: datetime) -> PlannerSettings:
     """Returns the planner's settings at that time; today is a date in the time zone of the partitions."""
-    minutes, zone = settings.open_cycle_minutes, ZoneInfo(settings.timezone)
+    minutes = settings.open_cycle_minutes
     return PlannerSettings(
         first_day=settings.start_date,
-        last_day=now.astimezone(zone).date(),
+        last_day=settings.today(now),
         reread_share=settings.reread_share,
         open_cycle_every=timedelta(minutes=minutes) if minutes else None,
-        zone=zone,
+        zone=ZoneInfo(settings.timezone),
     )
 
 

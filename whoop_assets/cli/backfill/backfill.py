@@ -6,7 +6,6 @@ It uses one Dagster run in this process.
 from calendar import monthrange
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 import click
 
@@ -72,7 +71,7 @@ def backfill(
     if everything or months is not None:
         if first or last or (everything and months is not None):
             raise click.UsageError("Choose one of --from with --to, --months, and --all.")
-        last = now.astimezone(ZoneInfo(settings.timezone)).date()
+        last = settings.today(now)
         first = (
             settings.start_date if months is None else max(months_before(last, months), settings.start_date)
         )
@@ -94,7 +93,7 @@ def months_before(day: date, months: int) -> date:
 
 def check_days(first: date, last: date, settings: Settings, now: datetime) -> None:
     """Raise click.UsageError for days that have no partition."""
-    today = now.astimezone(ZoneInfo(settings.timezone)).date()
+    today = settings.today(now)
     if first > last:
         raise click.UsageError(f"--from {first} is after --to {last}: exchange them.")
     if first < settings.start_date:

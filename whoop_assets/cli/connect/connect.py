@@ -5,7 +5,6 @@ The five ways differ in how the redirect reaches the command.
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 import click
 
@@ -85,7 +84,7 @@ def report(connection: "WhoopSession", connected: "Connected") -> None:
     east = east_of_setting(connection, connected.user_id)
     if east is not None:
         click.echo(east.sentence)
-    today = connection.clock.now().astimezone(ZoneInfo(settings.timezone)).date()
+    today = settings.today(connection.clock.now())
     if settings.start_date > today:
         click.echo(
             f"There is no day to backfill before {settings.start_date}: set WHOOP_START_DATE to an earlier"

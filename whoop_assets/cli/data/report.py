@@ -1,7 +1,6 @@
 """`report`: one HTML page per member."""
 
 import webbrowser
-from zoneinfo import ZoneInfo
 
 import click
 
@@ -33,7 +32,7 @@ def report(chosen: tuple[int, ...], title: str, show: bool) -> None:
             raise click.exceptions.Exit(1)
         if title and len(found) > 1:
             raise click.UsageError("--title is for one member: choose one with --member.")
-        today = now.astimezone(ZoneInfo(settings.timezone)).date()
+        today = settings.today(now)
         written = [write_report(database, one.user_id, folder, today, title=title) for one in found]
     for one in written:
         click.echo(f"{one.path}  {counted(one.days, 'day')}, {one.size // 1000} kB")

@@ -3,6 +3,7 @@
 It builds the load request from the run, loads the run's days or its webhook events, and reports metadata.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -50,7 +51,7 @@ MAX_CLOCK_SKEW = timedelta(seconds=60)
 """Maximum difference between the clocks of Dagster's host and the database. Beyond it, a retry reads a piece
 twice."""
 
-ROW_COUNT = "dagster/partition_row_count"
+_ROW_COUNT = "dagster/partition_row_count"
 _WINDOWS = {60: "minute", 86_400: "day"}
 
 
@@ -132,11 +133,18 @@ def _report(
     with whoop.database.read() as connection:
         users = [member.user_id for member in whoop.chosen_members()]
         counts = row_counts(connection, users, stream, first, last)
+    return materialized(context, counts, _figures(result) | _budget(whoop, request.lane))
+
+
+def materialized(
+    context: dg.AssetExecutionContext, rows: Mapping[date, int], figures: Mapping[str, Any]
+) -> dg.MaterializeResult[Any]:
+    """Report the rows of each partition, and the figures of the run on the newest one.
+
+    Dagster would copy the metadata of a result to every partition.
+    """
     for key in context.partition_keys:
-        context.add_asset_metadata({ROW_COUNT: counts.get(date.fromisoformat(key), 0)}, partition_key=key)
-    # Only the newest day has the figures of the run. Dagster would copy the metadata of a result to every
-    # day.
-    figures = _figures(result) | _budget(whoop, request.lane)
+        context.add_asset_metadata({_ROW_COUNT: rows.get(date.fromisoformat(key), 0)}, partition_key=key)
     context.add_asset_metadata(figures, partition_key=max(context.partition_keys))
     return dg.MaterializeResult()
 

@@ -1,12 +1,11 @@
 """The asset of Notion pages, one per member and WHOOP day. It exists only if Notion is configured."""
 
-from datetime import date
 from typing import Any
 
 import dagster as dg
 
 from whoop_assets.defs.assets.factory import asset
-from whoop_assets.defs.assets.loading import ROW_COUNT
+from whoop_assets.defs.assets.loading import materialized
 from whoop_assets.defs.assets.summaries import daily_summary
 from whoop_assets.defs.partitions import first_and_last
 from whoop_assets.defs.resources import WhoopResource
@@ -45,10 +44,7 @@ def notion_daily(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.
     figures = figures_of(done)
     if (problem := problem_of(done)) is not None:
         raise dg.Failure(problem, metadata=figures, allow_retries=False)
-    for key in context.partition_keys:
-        context.add_asset_metadata({ROW_COUNT: pages.get(date.fromisoformat(key), 0)}, partition_key=key)
-    context.add_asset_metadata(figures, partition_key=max(context.partition_keys))
-    return dg.MaterializeResult()
+    return materialized(context, pages, figures)
 
 
 def figures_of(done: Done) -> dict[str, Any]:

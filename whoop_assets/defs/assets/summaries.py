@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from whoop_assets.defs.assets.factory import Partitions, asset
-from whoop_assets.defs.assets.loading import ROW_COUNT, is_for_events
+from whoop_assets.defs.assets.loading import is_for_events, materialized
 from whoop_assets.defs.assets.streams import RECORD_ASSETS
 from whoop_assets.defs.partitions import first_and_last
 from whoop_assets.defs.resources import WhoopResource
@@ -106,15 +106,9 @@ def _work(context: dg.AssetExecutionContext, whoop: WhoopResource) -> tuple[list
 def _report(
     context: dg.AssetExecutionContext, rows: Mapping[date, int], changed: int, drawn: str = ""
 ) -> dg.MaterializeResult[Any]:
-    """Report the rows of each partition, and on the newest one the number of changed rows and the charts."""
-    for key in context.partition_keys:
-        context.add_asset_metadata({ROW_COUNT: rows.get(date.fromisoformat(key), 0)}, partition_key=key)
-    metadata: dict[str, Any] = {"changed": changed}
-    if drawn:
-        metadata["charts"] = dg.MetadataValue.md(drawn)
-    # Dagster would copy the metadata of a result to every day of the range.
-    context.add_asset_metadata(metadata, partition_key=max(context.partition_keys))
-    return dg.MaterializeResult()
+    """Report the rows of each partition, the number of changed rows and the charts."""
+    charts = {"charts": dg.MetadataValue.md(drawn)} if drawn else {}
+    return materialized(context, rows, {"changed": changed} | charts)
 
 
 def _draw(

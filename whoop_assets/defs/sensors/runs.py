@@ -8,20 +8,13 @@ import dagster as dg
 from whoop_assets.clock import SystemClock
 from whoop_assets.defs.asset_namespace import AssetNamespace
 from whoop_assets.defs.assets.loading import LANE_TAG
+from whoop_assets.defs.event_log_redaction import UNFINISHED
 from whoop_assets.sync.events.event_load import LANE
 
 MAX_RUNS = 200
 """Upper bound on the runs that a tick reads from the instance."""
 MAX_SILENCE = timedelta(hours=1)
 """Runs for events take seconds. A run without a change of status for this long has lost its process."""
-
-_STATUSES = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
 
 _CHECKS = {
     "daily_summary": ("events_loaded",),
@@ -46,7 +39,7 @@ def runs_in_flight(
         max_silence: Only runs with a change of status within this time.
     """
     filters = dg.RunsFilter(
-        statuses=_STATUSES,
+        statuses=UNFINISHED,
         tags=tags,
         # Dagster wrote the times, so its clock counts, not the database's.
         updated_after=None if max_silence is None else SystemClock().now() - max_silence,

@@ -1,7 +1,6 @@
 """Connects a member after the consent, and disconnects a member."""
 
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
@@ -97,7 +96,7 @@ def store_member(
         member_store.connect(connection, user_id, pair.scopes, names, now)
         load_failures.forget(connection, [user_id])
         token_store.save(connection, user_id, session.cipher, pair, now)
-        today = now.astimezone(ZoneInfo(session.settings.timezone)).date()
+        today = session.settings.today(now)
         snapshots.store(connection, PROFILE.name, user_id, today, fields, answer.requested_at)
         inbox.replay(connection, inbox.read_again(inbox.parked_of(connection, user_id)), now)
     return before
