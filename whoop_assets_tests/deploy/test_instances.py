@@ -1,4 +1,4 @@
-"""The deployment's Dagster instances on a real PostgreSQL, and its entrypoint, which reads secrets from files."""
+"""The deployment's Dagster instances on a real PostgreSQL, and its entrypoint, which reads secret files."""
 
 import os
 import subprocess
@@ -89,7 +89,8 @@ def test_the_celery_instance_starts_runs_as_tasks_with_shared_results() -> None:
 def test_celery_workers_read_settings_and_broker_url_from_the_environment() -> None:
     program = (
         "from dagster_celery.app import app; c = app.conf;"
-        "print(c.broker_url, c.result_backend, c.worker_max_tasks_per_child, c.worker_disable_prefetch, c.task_acks_late)"
+        "print(c.broker_url, c.result_backend, c.worker_max_tasks_per_child, c.worker_disable_prefetch,"
+        " c.task_acks_late)"
     )
     environment = {**os.environ, "PYTHONPATH": python_path(DEPLOY / "celery")}
     output = subprocess.run(

@@ -148,16 +148,36 @@ class Attacker:
     def _as_wrong_path(self) -> bytes:
         body = self._body()
         path = self._rng.choice(
-            ("/", WEBHOOK_PATH + "/", "//webhooks/whoop", "/webhooks/../webhooks/whoop", "/webhooks/whoop%00", "/" + "a" * 9000,
-             "/%ff%fe", "*", "/.env", "/webhooks/whoop;x", "/_control/stats", "/docs")
-        )  # fmt: skip
+            (
+                "/",
+                WEBHOOK_PATH + "/",
+                "//webhooks/whoop",
+                "/webhooks/../webhooks/whoop",
+                "/webhooks/whoop%00",
+                "/" + "a" * 9000,
+                "/%ff%fe",
+                "*",
+                "/.env",
+                "/webhooks/whoop;x",
+                "/_control/stats",
+                "/docs",
+            )
+        )
         return self._request(self._rng.choice(("GET", "POST")), path, body, signed(body))
 
     def _as_callback(self) -> bytes:
         path = self._rng.choice(
-            ("/callback", "/callback?code=a&state=b", "/callback?error=access_denied", "/callback?" + "a" * 9000,
-             "/callback?state=%ff&code=%00", "/callback?code=a&code=b&state=c", "/callback?%", "/callback?code=<script>")
-        )  # fmt: skip
+            (
+                "/callback",
+                "/callback?code=a&state=b",
+                "/callback?error=access_denied",
+                "/callback?" + "a" * 9000,
+                "/callback?state=%ff&code=%00",
+                "/callback?code=a&code=b&state=c",
+                "/callback?%",
+                "/callback?code=<script>",
+            )
+        )
         cookie = self._rng.choice(
             ("", "whoop_connect=b", "whoop_connect=" + "b" * 5000, "whoop_connect=é", "=;;=", "whoop_connect")
         )
@@ -171,18 +191,30 @@ class Attacker:
 
     def _as_garbage(self) -> bytes:
         return self._rng.choice(
-            (self._noise(2000), b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"GET\r\n\r\n", b"\r\n" * 50, b"GET / HTTP/9.9\r\n\r\n",
-             b"POST " + WEBHOOK_PATH.encode() + b" HTTP/1.0\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-        )  # fmt: skip
+            (
+                self._noise(2000),
+                b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+                b"GET\r\n\r\n",
+                b"\r\n" * 50,
+                b"GET / HTTP/9.9\r\n\r\n",
+                b"POST " + WEBHOOK_PATH.encode() + b" HTTP/1.0\r\n\r\n",
+                b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+            )
+        )
 
     def _as_bad_framing(self) -> bytes:
         head = f"POST {WEBHOOK_PATH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n".encode()
         return head + self._rng.choice(
-            (b"Content-Length: -5\r\n\r\n", b"Content-Length: 1e3\r\n\r\n", b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef",
-             b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b"Transfer-Encoding: gzip\r\n\r\nabc",
-             b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n", b"Transfer-Encoding: chunked\r\n\r\n" + b"4\r\nabcd\r\n" * 20_000 + b"0\r\n\r\n",
-             b"Content-Length: " + b"9" * 30 + b"\r\n\r\n", b"X: " + b"y" * 100_000 + b"\r\n\r\n", b"X: y\r\n" * 5_000 + b"\r\n",
-             b"Upgrade: websocket\r\nConnection: Upgrade\r\nContent-Length: 0\r\n\r\n", b"Expect: 100-continue\r\nContent-Length: 3\r\n\r\nabc")
+            (b"Content-Length: -5\r\n\r\n", b"Content-Length: 1e3\r\n\r\n",
+             b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef",
+             b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+             b"Transfer-Encoding: gzip\r\n\r\nabc",
+             b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n",
+             b"Transfer-Encoding: chunked\r\n\r\n" + b"4\r\nabcd\r\n" * 20_000 + b"0\r\n\r\n",
+             b"Content-Length: " + b"9" * 30 + b"\r\n\r\n", b"X: " + b"y" * 100_000 + b"\r\n\r\n",
+             b"X: y\r\n" * 5_000 + b"\r\n",
+             b"Upgrade: websocket\r\nConnection: Upgrade\r\nContent-Length: 0\r\n\r\n",
+             b"Expect: 100-continue\r\nContent-Length: 3\r\n\r\nabc")
         )  # fmt: skip
 
     def _as_cut_off(self) -> bytes:
@@ -195,8 +227,10 @@ HUNG_UP_ON = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN)
 
 
 def status_of(port: int, request: bytes, *, stops_early: bool = False) -> int | None:
-    """Return the response's status; None if the service closed the connection without one. `stops_early`: send
-    nothing more."""
+    """Return the response's status; None if the service closed the connection without one.
+
+    With `stops_early`, send nothing more after the request.
+    """
     with socket.create_connection(("127.0.0.1", port), timeout=MAX_RESPONSE_SECONDS) as connection:
         answer = b""
         try:

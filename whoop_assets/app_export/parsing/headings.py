@@ -31,11 +31,20 @@ LANGUAGES = ("German", "Spanish", "French", "Brazilian Portuguese")
 
 HEADINGS: dict[str, tuple[str, str, str, str]] = {
     # English: German, Spanish, French, Brazilian Portuguese.
-    START: ("Startzeit des Zyklus", "Hora de inicio del ciclo", "Heure de début du cycle", "Hora de início do ciclo"),
-    END: ("Endzeit des Zyklus", "Hora de finalización del ciclo", "Heure de fin du cycle", "Hora de fim do ciclo"),
-    ZONE: ("Zeitzone des Zyklus", "Zona horaria del ciclo", "Fuseau horaire du cycle", "Fuso horário do ciclo"),
+    START: (
+        "Startzeit des Zyklus", "Hora de inicio del ciclo", "Heure de début du cycle",
+        "Hora de início do ciclo",
+    ),
+    END: (
+        "Endzeit des Zyklus", "Hora de finalización del ciclo", "Heure de fin du cycle",
+        "Hora de fim do ciclo",
+    ),
+    ZONE: (
+        "Zeitzone des Zyklus", "Zona horaria del ciclo", "Fuseau horaire du cycle", "Fuso horário do ciclo",
+    ),
     RECOVERY: (
-        "Erholungswert %", "Puntuación de recuperación (%)", "Score de récupération %", "Pontuação de recuperação %",
+        "Erholungswert %", "Puntuación de recuperación (%)", "Score de récupération %",
+        "Pontuação de recuperação %",
     ),
     "Resting heart rate (bpm)": (
         "Ruheherzfrequenz (Schläge pro Minute)", "Frecuencia cardíaca en reposo (lpm)",
@@ -49,14 +58,18 @@ HEADINGS: dict[str, tuple[str, str, str, str]] = {
         "Hauttemperatur (Celsius)", "Temp. cutánea (grados centígrados)", "Température cutanée (Celsius)",
         "Temp. da pele (celsius)",
     ),
-    "Blood oxygen %": ("Blutsauerstoff %", "Oxígeno en sangre %", "Niveau d'oxygène %", "% de oxigênio no sangue"),
+    "Blood oxygen %": (
+        "Blutsauerstoff %", "Oxígeno en sangre %", "Niveau d'oxygène %", "% de oxigênio no sangue",
+    ),
     STRAIN: ("Tagesbelastung", "Esfuerzo del día", "Effort du jour", "Esforço diário"),
     "Energy burned (cal)": (
-        "Verbrannte Energie (cal)", "Energía quemada (cal)", "Dépense énergétique (cal.)", "Energia queimada (cal)",
+        "Verbrannte Energie (cal)", "Energía quemada (cal)", "Dépense énergétique (cal.)",
+        "Energia queimada (cal)",
     ),
     "Max HR (bpm)": ("Max HF (Schläge pro Minute)", "FC máx. (lpm)", "FC max. (bpm)", "FC máx. (bpm)"),
     "Average HR (bpm)": (
-        "Durchschnittliche HF (Schläge pro Minute)", "FC promedio (lpm)", "FC moyenne (bpm)", "FC média (bpm)",
+        "Durchschnittliche HF (Schläge pro Minute)", "FC promedio (lpm)", "FC moyenne (bpm)",
+        "FC média (bpm)",
     ),
     ONSET: ("Beginn des Schlafs", "Inicio del sueño", "Premiers signes de sommeil", "Início do sono"),
     WAKE: ("Beginn des Aufwachens", "Inicio de la vigilia", "Premiers signes de réveil", "Início da vigília"),
@@ -71,14 +84,16 @@ HEADINGS: dict[str, tuple[str, str, str, str]] = {
         "Schlafdauer (Min.)", "Duración del sueño (min)", "Durée du sommeil (min)", "Duração do sono (min)",
     ),
     "In bed duration (min)": (
-        "Dauer im Bett (Min.)", "Tiempo en la cama (min)", "Temps passé au lit (min)", "Duração na cama (min)",
+        "Dauer im Bett (Min.)", "Tiempo en la cama (min)", "Temps passé au lit (min)",
+        "Duração na cama (min)",
     ),
     "Light sleep duration (min)": (
         "Dauer des Leichtschlafs (Min.)", "Duración de sueño ligero (min)", "Durée du sommeil léger (min)",
         "Duração do sono leve (min)",
     ),
     "Deep (SWS) duration (min)": (
-        "Dauer des Tiefschlafs (Min.)", "Duración de sueño profundo (SWS) (min)", "Durée du sommeil profond (min)",
+        "Dauer des Tiefschlafs (Min.)", "Duración de sueño profundo (SWS) (min)",
+        "Durée du sommeil profond (min)",
         "Duração profundo (Sono) (min)",
     ),
     "REM duration (min)": (
@@ -86,10 +101,12 @@ HEADINGS: dict[str, tuple[str, str, str, str]] = {
         "Duração REM (min)",
     ),
     "Awake duration (min)": (
-        "Dauer des Aufwachens (Min.)", "Tempo despierto/a (min)", "Temps d'éveil (min)", "Duração de vigília (min)",
+        "Dauer des Aufwachens (Min.)", "Tempo despierto/a (min)", "Temps d'éveil (min)",
+        "Duração de vigília (min)",
     ),
     "Sleep need (min)": (
-        "Schlafbedarf (Min.)", "Sueño necesario (min)", "Besoins en sommeil (min)", "Necessidade de sono (min)",
+        "Schlafbedarf (Min.)", "Sueño necesario (min)", "Besoins en sommeil (min)",
+        "Necessidade de sono (min)",
     ),
     "Sleep debt (min)": (
         "Schlafdefizit (Min.)", "Deuda de sueño (min)", "Dette de sommeil (min)", "Débito de sono (min)",
@@ -98,7 +115,8 @@ HEADINGS: dict[str, tuple[str, str, str, str]] = {
         "Schlafeffizienz %", "Eficiencia del sueño %", "Efficacité du sommeil %", "Eficácia do sono %",
     ),
     "Sleep consistency %": (
-        "Schlafbeständigkeit %", "Regularidad del sueño %", "Régularité du sommeil %", "Consistência do sono %",
+        "Schlafbeständigkeit %", "Regularidad del sueño %", "Régularité du sommeil %",
+        "Consistência do sono %",
     ),
     NAP: ("Nickerchen", "Siesta", "Sieste", "Sesta"),
     BEGUN: (
@@ -111,9 +129,13 @@ HEADINGS: dict[str, tuple[str, str, str, str]] = {
     ),
     "Duration (min)": ("Dauer (Min.)", "Duración (min)", "Durée (min)", "Duração (min)"),
     ACTIVITY: ("Name der Aktivität", "Nombre de la actividad", "Nom de l'activité", "Nome da atividade"),
-    "Activity Strain": ("Aktivitätsbelastung", "Esfuerzo de actividad", "Effort activité", "Esforço da atividade"),
+    "Activity Strain": (
+        "Aktivitätsbelastung", "Esfuerzo de actividad", "Effort activité", "Esforço da atividade",
+    ),
     **{
-        f"HR Zone {zone} %": (f"HF-Zone {zone} %", f"Zona FC {zone}%", f"Zone FC {zone} %", f"Zona {zone} de FC %")
+        f"HR Zone {zone} %": (
+            f"HF-Zone {zone} %", f"Zona FC {zone}%", f"Zone FC {zone} %", f"Zona {zone} de FC %",
+        )
         for zone in range(1, 6)
     },
     "GPS enabled": ("GPS aktiviert", "GPS habilitado", "", "GPS ativado"),

@@ -91,9 +91,13 @@ def test_a_member_from_an_export_has_a_local_day_and_no_requested_readings(home)
         user_id = membership.add_export_only(connection, at(connection))
         today = (at(connection) + timedelta(hours=14)).date()
         cycle = {
-            "user_id": user_id, "start_time": at(connection), "timezone_offset": "+14:00", "day": today, "payload": "{}",
-            "content_hash": "", "first_seen_at": at(connection), "changed_at": at(connection), "imported_at": at(connection),
-        }  # fmt: skip
+            "user_id": user_id,
+            "timezone_offset": "+14:00",
+            "day": today,
+            "payload": "{}",
+            "content_hash": "",
+            **dict.fromkeys(("start_time", "first_seen_at", "changed_at", "imported_at"), at(connection)),
+        }
         connection.execute(insert(imported_cycles), [cycle])
         row = daily_row(user_id, today, full=False, recovery_score=66.0, timezone_offset="+14:00")
         connection.execute(insert(daily_summary), [row])
