@@ -4,7 +4,6 @@ Lineage covers values, not choices: ids, times and `nap` also decide which cycle
 a day.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, Double, Integer, MetaData, Table
@@ -65,7 +64,6 @@ def sources_of(table: Table) -> dict[str, tuple[Source, ...]]:
     return {column.name: column.info[_KEY] for column in table.columns if _KEY in column.info}
 
 
-def kinds_of(table: Table, names: Iterable[str] = ()) -> dict[str, ColumnKind]:
-    """Return name -> kind of the columns, by default of all except `built_at`."""
-    chosen = tuple(names) or [column.name for column in table.columns if column.name != "built_at"]
-    return {name: column_kind(table.c[name]) for name in chosen}
+def kinds_of(table: Table) -> dict[str, ColumnKind]:
+    """Return name -> kind of the columns except `built_at`."""
+    return {column.name: column_kind(column) for column in table.columns if column.name != "built_at"}

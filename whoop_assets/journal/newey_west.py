@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 LAG_DAYS = 7
 """One week, because habits and their effects can depend on the weekday."""
 
+CONFIDENCE = 0.95
+"""Probability that the interval covers the coefficient, by Student's t."""
+
 _RELATIVE_ROUNDING_ERROR = 1e-9
 
 
@@ -50,7 +53,6 @@ def coefficient(
     days: Sequence[int],
     *,
     lag: int = LAG_DAYS,
-    confidence: float = 0.95,
 ) -> Coefficient:
     """Estimate the coefficient of the first regressor in a regression with a constant.
 
@@ -59,7 +61,6 @@ def coefficient(
         regressors: One row per observation, without the constant.
         days: The day number of each observation; each occurs once.
         lag: Largest distance of correlated errors, in days.
-        confidence: Probability that the interval covers the coefficient, 0 to 1. Uses Student's t.
 
     Raises:
         NotIdentified: The regressors are not linearly independent.
@@ -82,7 +83,7 @@ def coefficient(
     from scipy import stats
 
     distribution = stats.t(df=count - width)
-    margin = float(distribution.ppf((1 + confidence) / 2)) * error
+    margin = float(distribution.ppf((1 + CONFIDENCE) / 2)) * error
     p_value = float(2 * distribution.sf(abs(value) / error))
     return Coefficient(value, value - margin, value + margin, p_value)
 

@@ -74,14 +74,10 @@ class Ledger:
         statement = upsert(connection, self.table).from_select(["user_id", "day", *values], rows)
         connection.execute(statement.on_conflict_do_nothing())
 
-    def stale(
-        self, connection: Connection, *, limit: int | None = None, before: datetime | None = None
-    ) -> list[StaleDay]:
-        """Return the stale days, newest day first. With `before`, only those last changed before then."""
+    def stale(self, connection: Connection, *, limit: int | None = None) -> list[StaleDay]:
+        """Return the stale days, newest day first."""
         c = self.table.c
         query = select(c.user_id, c.day, c.generation).order_by(c.day.desc(), c.user_id).limit(limit)
-        if before is not None:
-            query = query.where(c.changed_at < before)
         return [StaleDay(*row) for row in connection.execute(query)]
 
     def days(self, connection: Connection, *, before: datetime | None = None) -> list[StaleCount]:

@@ -11,7 +11,7 @@ order of trace ids, so that two transactions cannot deadlock.
 
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -23,10 +23,9 @@ from whoop_assets.errors import UnknownEvent
 from whoop_assets.members.store import DISCONNECTED
 from whoop_assets.members.tables import members
 from whoop_assets.webhooks.tables import webhook_events
-from whoop_assets.whoop_api.webhooks import OLD_ID, read_event
+from whoop_assets.whoop_api.webhooks import OLD_ID, WebhookEvent, read_event
 
 OPEN, PARKED, DONE = "open", "parked", "done"
-STATES = (OPEN, PARKED, DONE)
 
 DUPLICATE = "duplicate"
 NOT_A_MEMBER = "The user is not a member here."
@@ -59,32 +58,16 @@ COLUMNS = tuple(webhook_events.c[name] for name in Event.__dataclass_fields__)
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
-    """The content of one delivery. `refusal` says why the event cannot be loaded; None if it can."""
+class Delivery(WebhookEvent):
+    """The content of one delivery."""
 
-    trace_id: str
-    user_id: int
-    event_type: str
-    record_id: str | None
-    stream: str | None
     payload: str
     sent_at: datetime
-    refusal: str | None = None
 
 
 def delivery_of(body: bytes, sent_at: datetime) -> Delivery:
     """Return the content of a delivery. Raises NotAnEvent."""
-    event = read_event(body)
-    return Delivery(
-        trace_id=event.trace_id,
-        user_id=event.user_id,
-        event_type=event.type,
-        record_id=event.record_id,
-        stream=event.stream,
-        payload=body.decode(),
-        sent_at=sent_at,
-        refusal=event.refusal,
-    )
+    return Delivery(**asdict(read_event(body)), payload=body.decode(), sent_at=sent_at)
 
 
 def locked(connection: Connection, trace_ids: Iterable[str]) -> list[Event]:

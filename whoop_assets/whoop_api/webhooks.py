@@ -66,7 +66,7 @@ class WebhookEvent:
     Attributes:
         trace_id: Identifies the event; repeated deliveries have the same.
         user_id: WHOOP user id.
-        type: For example `sleep.updated`.
+        event_type: For example `sleep.updated`.
         record_id: Lower-case UUID of the sleep or workout; for a recovery event, of its sleep.
         stream: The stream; None for an unknown type.
         refusal: Why the event cannot be loaded; None if it can.
@@ -74,10 +74,10 @@ class WebhookEvent:
 
     trace_id: str
     user_id: int
-    type: str
+    event_type: str
     record_id: str | None
     stream: str | None
-    refusal: str | None = None
+    refusal: str | None
 
 
 def signature(secret: str, timestamp: str, body: bytes) -> str:

@@ -24,7 +24,7 @@ NOBODY = {"email": None, "first_name": None, "last_name": None}
 def delivery(trace_id="t1", *, user_id=MEMBER, kind="sleep.updated", key=SLEEP, refusal=None):
     stream = {"sleep": "sleeps", "recovery": "recoveries", "workout": "workouts"}.get(kind.split(".")[0])
     payload = json.dumps({"user_id": user_id, "id": key, "type": kind, "trace_id": trace_id})
-    return Delivery(trace_id, user_id, kind, key, stream, payload, NOW - timedelta(seconds=1), refusal)
+    return Delivery(trace_id, user_id, kind, key, stream, refusal, payload, NOW - timedelta(seconds=1))
 
 
 @pytest.fixture

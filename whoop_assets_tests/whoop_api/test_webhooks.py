@@ -244,7 +244,7 @@ def test_any_json_is_an_event_or_rejected(fields: dict[str, Any], add_to_event: 
         return
     assert 0 < event.user_id < 2**63
     assert len(event.trace_id) <= 128
-    assert len(event.type) <= 64
+    assert len(event.event_type) <= 64
     assert event.trace_id.isascii()
     assert event.trace_id.isprintable()
     if event.refusal is None:

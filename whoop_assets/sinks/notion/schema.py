@@ -6,6 +6,9 @@ from typing import Any
 from whoop_assets.errors import ConfigurationError
 from whoop_assets.sinks.notion.mapping import TYPES, PageMapping
 
+TITLE = "Day"
+"""Name of the title property of a new data source."""
+
 
 def checked_types(mapping: PageMapping, properties: Mapping[str, Any]) -> dict[str, str]:
     """Returns property -> type for the mapping's properties and the title.
@@ -45,13 +48,13 @@ def title_property(types: Mapping[str, str]) -> str:
     return next((name for name, kind in types.items() if kind == "title"), "title")
 
 
-def schema_of(mapping: PageMapping, title: str = "Day") -> dict[str, Any]:
+def schema_of(mapping: PageMapping) -> dict[str, Any]:
     """Returns the properties of a new data source.
 
-    Raises ConfigurationError if the mapping uses the title's name.
+    Raises ConfigurationError if the mapping uses the name TITLE.
     """
     made: dict[str, Any] = {
-        title: {"title": {}},
+        TITLE: {"title": {}},
         mapping.date_property: {"date": {}},
         mapping.member_property: {mapping.member_types()[0]: {}},
     }
@@ -59,7 +62,7 @@ def schema_of(mapping: PageMapping, title: str = "Day") -> dict[str, Any]:
         made[entry.property] = {entry.type or TYPES[mapping.kinds[entry.column]][0]: {}}
     if len(made) < len(mapping.entries) + 3:
         raise ConfigurationError(
-            f"The Notion mapping contains a property {title!r}, which is the title of a new data source:"
+            f"The Notion mapping contains a property {TITLE!r}, which is the title of a new data source:"
             " rename it in the file in WHOOP_NOTION_MAPPING."
         )
     return made

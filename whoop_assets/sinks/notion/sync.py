@@ -5,12 +5,13 @@ before the create request. If a process is killed before it stores the new page'
 for the page. It creates no other page while the first request may still arrive.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+from whoop_assets.date_ranges import ONE_DAY, to_date_ranges
 from whoop_assets.db.database import Database
 from whoop_assets.errors import WhoopError
 from whoop_assets.members.store import exists as is_member
@@ -35,7 +36,6 @@ NEAR = timedelta(days=7)
 MAX_UNKNOWN_PAGES = 3
 """The run stops after this number of pages with an unknown outcome."""
 
-_ONE_DAY = timedelta(days=1)
 Key = tuple[int, date]
 
 
@@ -314,16 +314,17 @@ class Sync:
 
     def _look_for(self, unknown: Collection[Day]) -> _Found:
         found = _Found({}, {})
-        for first, last, members in _spans(unknown):
+        for first, last in to_date_ranges((entry.day for entry in unknown), max_gap=NEAR):
+            members = {entry.user_id for entry in unknown if first <= entry.day <= last}
             # `_key` compares the dates again, because Notion compares them in another time zone.
             where = [
                 {
                     "property": self._mapping.date_property,
-                    "date": {"on_or_after": (first - _ONE_DAY).isoformat()},
+                    "date": {"on_or_after": (first - ONE_DAY).isoformat()},
                 },
                 {
                     "property": self._mapping.date_property,
-                    "date": {"on_or_before": (last + _ONE_DAY).isoformat()},
+                    "date": {"on_or_before": (last + ONE_DAY).isoformat()},
                 },
             ]
             if len(members) == 1:
@@ -377,20 +378,3 @@ def _no_answer(pages: int) -> NotionUnavailable:
 def _page_of(entry: Day) -> NotionPage | None:
     """Returns the entry's page if it is known and in use."""
     return entry.page if entry.page is not None and entry.page.state in (WRITTEN, IN_BIN) else None
-
-
-def _spans(entries: Collection[Day]) -> Iterator[tuple[date, date, set[int]]]:
-    """Yields spans of nearby days with their members."""
-    days: dict[date, set[int]] = {}
-    for entry in entries:
-        days.setdefault(entry.day, set()).add(entry.user_id)
-    span: list[date] = []
-    members: set[int] = set()
-    for day in sorted(days):
-        if span and day - span[-1] > NEAR:
-            yield span[0], span[-1], members
-            span, members = [], set()
-        span.append(day)
-        members |= days[day]
-    if span:
-        yield span[0], span[-1], members

@@ -4,7 +4,7 @@ Standard deviations are sample standard deviations (n - 1), computed in two pass
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
@@ -66,10 +66,10 @@ class Window:
         return given.but((denominator == 0) & (self.count >= self.least), zero)
 
 
-def rolling(name: str, values: Floats, windows: Sequence[int] = ROLLING) -> dict[str, Measure]:
+def rolling(name: str, values: Floats) -> dict[str, Measure]:
     """Return `name_mean_7` to `name_sd_60` in the unit of the values."""
     found = {}
-    for days in windows:
+    for days in ROLLING:
         window = Window(values, days)
         found[f"{name}_mean_{days}"], found[f"{name}_sd_{days}"] = window.mean, window.sd
     return found

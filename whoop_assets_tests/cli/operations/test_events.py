@@ -39,7 +39,7 @@ def with_events(command_line: CommandLine) -> CommandLine:
             stream = {"sleep.updated": "sleeps", "workout.updated": "workouts"}.get(kind)
             body = payload(trace_id, user_id, kind)
             inbox.receive(
-                connection, [Delivery(trace_id, user_id, kind, SLEEP, stream, body, now, refusal)], now
+                connection, [Delivery(trace_id, user_id, kind, SLEEP, stream, refusal, body, now)], now
             )
         attempts.close(connection, MEMBER, {("workouts", SLEEP): now + timedelta(seconds=1)}, now, "run-1")
     database.close()
