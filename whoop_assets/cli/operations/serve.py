@@ -58,21 +58,13 @@ def serve(host: str, port: int, trusted_proxies: str) -> None:
 def _erase_member(connection: "WhoopSession", user_id: int) -> bool:
     """Do what `disconnect --erase` does. Returns whether every copy was reached, and logs the others."""
     from whoop_assets.cli.members.erase import erase_outside_tables
-    from whoop_assets.members import store as members
     from whoop_assets.sinks.notion import pages as notion_pages
-    from whoop_assets.sync.members import membership
     from whoop_assets.sync.members.connecting import disconnect_member
 
     database = connection.database
     with database.read() as transaction:
-        status = members.status(transaction, user_id)
         pages = notion_pages.of_member(transaction, user_id)
-    is_revoked = True
-    if status == members.EXPORT_ONLY:
-        with database.write([user_id]) as transaction:
-            membership.erase_member(transaction, user_id)
-    else:
-        is_revoked = disconnect_member(connection, user_id, erase=True).revoked
+    is_revoked = disconnect_member(connection, user_id, erase=True).revoked
     done = erase_outside_tables(connection.settings, database, user_id, pages)
     for sentence in done.left:
         log.error("A member deleted their data, and something is left. %s", sentence)

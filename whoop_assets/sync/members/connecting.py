@@ -133,6 +133,8 @@ def disconnect_member(session: WhoopSession, user_id: int, *, erase: bool) -> Di
     itself. Erasing works even if the tokens cannot be decrypted, and leaving works after the key was declared
     lost. The member must then end the grant in the WHOOP app.
 
+    A member from an export alone has no grant; without `erase`, only the sessions on the pages end.
+
     Raises:
         UnknownMember: The member is not stored here.
         WhoopError: WHOOP cannot be reached. Nothing was deleted, so that the command can be repeated.
@@ -140,7 +142,10 @@ def disconnect_member(session: WhoopSession, user_id: int, *, erase: bool) -> Di
     database = session.database
     with database.read() as connection:
         (member,) = member_store.chosen(connection, [user_id])
-    if member.status == member_store.DISCONNECTED:
+    is_export = member.status == member_store.EXPORT_ONLY
+    if is_export:
+        revoked = True
+    elif member.status == member_store.DISCONNECTED:
         revoked = member.status_reason != member_store.LEFT_WITH_GRANT
     else:
         try:
@@ -152,9 +157,11 @@ def disconnect_member(session: WhoopSession, user_id: int, *, erase: bool) -> Di
     with database.write([user_id]) as connection:
         if erase:
             return Disconnected(membership.erase_member(connection, user_id), revoked)
+        sessions.end(connection, user_id)
+        if is_export:
+            return Disconnected(0, revoked)
         token_store.forget(connection, user_id)
         load_failures.forget(connection, [user_id])
-        sessions.end(connection, user_id)
         reason = member_store.LEFT if revoked else member_store.LEFT_WITH_GRANT
         member_store.set_status(connection, user_id, member_store.DISCONNECTED, reason)
     return Disconnected(0, revoked)

@@ -121,7 +121,10 @@ class MemberPages:
         if not await self._pages.once(visitor, form, "member", action, lambda *_: True):
             raise PageRefused(409, texts.DONE_BEFORE)
         try:
-            return await run_in_threadpool(self._leave_now, user_id, erase=action == "erase")
+            if action == "erase":
+                return await run_in_threadpool(self._pages.erase_member, user_id)
+            left = await run_in_threadpool(disconnect_member, self._pages.whoop, user_id, erase=False)
+            return left.revoked
         except UnknownMember:
             return True  # erased by another process meanwhile
         except WhoopError:
@@ -129,20 +132,6 @@ class MemberPages:
                 lambda connection, _: sessions.withdraw(connection, user_id, action, number)
             )
             raise
-
-    def _leave_now(self, user_id: int, *, erase: bool) -> bool:
-        database = self._pages.database
-        with database.read() as connection:
-            status = member_store.status(connection, user_id)
-        if not erase:
-            revoked = (
-                status == member_store.EXPORT_ONLY
-                or disconnect_member(self._pages.whoop, user_id, erase=False).revoked
-            )
-            with database.write() as connection:
-                sessions.end(connection, user_id)
-            return revoked
-        return self._pages.erase_member(user_id)
 
     async def download(self, request: Request, visitor: Visitor, form: dict[str, str]) -> Response:
         def log_download(connection: Transaction, now: datetime) -> None:

@@ -8,14 +8,17 @@ import pytest
 from cryptography.fernet import Fernet
 
 from whoop_assets.errors import ConfigurationError, ReconnectionNeeded, UnknownMember
+from whoop_assets.members import sessions
+from whoop_assets.members.store import EXPORT_ONLY
 from whoop_assets.schema import metadata
+from whoop_assets.sync.members import membership
 from whoop_assets.sync.members.connecting import Disconnected, ScopesMissing, disconnect_member
 from whoop_assets.sync.session import WhoopSession
 from whoop_assets.tokens.key_rotation import rotate
 from whoop_assets.webhooks import inbox
 from whoop_assets.webhooks.inbox import delivery_of
 from whoop_assets.whoop_api.errors import ApiError, RefreshResponseLost
-from whoop_assets_tests.support.fixed_time import TODAY
+from whoop_assets_tests.support.fixed_time import NOW, TODAY
 from whoop_assets_tests.support.home import at_home, frozen_world
 
 
@@ -105,6 +108,18 @@ def test_a_grant_that_whoop_no_longer_knows_can_be_disconnected_too(home):
     home.world.revoke_tokens(user_id)
     disconnect_member(home.connection, user_id, erase=False)
     assert home.rows("members")[user_id]["status"] == "disconnected"
+
+
+def test_a_member_from_an_export_leaves_without_a_request(home):
+    with home.database.write() as connection:
+        user_id = membership.add_export_only(connection, NOW)
+        sessions.begin(connection, user_id, NOW)
+    assert disconnect_member(home.connection, user_id, erase=False) == Disconnected(0, revoked=True)
+    assert home.rows("member_sessions") == {}
+    assert home.rows("members")[user_id]["status"] == EXPORT_ONLY
+    assert disconnect_member(home.connection, user_id, erase=True) == Disconnected(1, revoked=True)
+    assert home.rows("members") == {}
+    assert home.world.stats()["requests"] == 0
 
 
 def test_an_unknown_member_cannot_be_disconnected(home):

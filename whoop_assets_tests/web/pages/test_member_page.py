@@ -231,6 +231,7 @@ def test_a_member_from_an_export_signs_in_with_a_one_time_link(site: Site) -> No
     again.press(f"/sign-in/{secret}")
     assert (again.status, "no longer valid" in again.text) == (404, True)
     browser.open("/me/delete").press("/me/delete", word="DELETE")
+    assert "Your data is deleted" in browser.text
 
 
 def test_the_card_names_what_a_missing_scope_costs(site: Site) -> None:
