@@ -204,9 +204,7 @@ async def recovery_status(
         written = responses.rows_as_json if form == parameters.JSON else responses.rows_as_csv
         body = written(schemas.STATUS_FIELDS, rows)
         tag = responses.etag(responses.digest(body), form)
-        if responses.matches(request.headers.get("if-none-match"), tag):
-            return responses.unchanged(tag, {})
-        return responses.answer(body, form, tag, {})
+        return responses.answer(request, body, form, tag, {})
 
     return await api.read(read)
 
@@ -223,10 +221,7 @@ async def openapi_document(request: Request) -> Any:
     """Return the OpenAPI document. It contains nothing about members, so it needs no key."""
     document = request.app.document
     tag = responses.etag(responses.digest(document), parameters.JSON)
-    public = {"Cache-Control": "public, no-cache"}
-    if responses.matches(request.headers.get("if-none-match"), tag):
-        return responses.unchanged(tag, public)
-    return responses.answer(document, parameters.JSON, tag, public)
+    return responses.answer(request, document, parameters.JSON, tag, {"Cache-Control": "public, no-cache"})
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:
@@ -276,4 +271,4 @@ def _page(connection: Transaction, question: Question, form: str, request: Reque
         # CSV has no other place for the next page (RFC 8288).
         query = urlencode({**request.query_params, "cursor": cursor})
         headers["Link"] = f'<{PREFIX}{DAILY}?{query}>; rel="next"'
-    return responses.answer(body, form, responses.etag(page.stamp, form), headers)
+    return responses.answer(request, body, form, responses.etag(page.stamp, form), headers)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
+from starlette.requests import Request
 from starlette.responses import Response
 
 from whoop_assets.web.api.parameters import JSON
@@ -43,8 +44,10 @@ def unchanged(tag: str, headers: Mapping[str, str]) -> Response:
     return Response(status_code=304, headers={**HEADERS, **headers, "ETag": tag})
 
 
-def answer(body: bytes, form: str, tag: str, headers: Mapping[str, str]) -> Response:
-    """Return a 200 with the body. The server sends only the headers for a HEAD."""
+def answer(request: Request, body: bytes, form: str, tag: str, headers: Mapping[str, str]) -> Response:
+    """Return a 200 with the body, or a 304 if the client has it. The server sends only headers for a HEAD."""
+    if matches(request.headers.get("if-none-match"), tag):
+        return unchanged(tag, headers)
     return Response(body, 200, {**HEADERS, **headers, "ETag": tag, "Content-Type": CONTENT_TYPES[form]})
 
 
