@@ -6,7 +6,6 @@ The database is that of `five_years --without-dagster`. Each copy is a `whoop-as
 PostgreSQL that syncs to disk; `cp` of the file shows the time of the disk. Progress goes to stderr.
 """
 
-import argparse
 import os
 import shutil
 import sqlite3
@@ -16,6 +15,7 @@ import time
 from pathlib import Path
 
 from benchmarks.loads.five_years import MEGABYTE, NAME, run
+from benchmarks.options import options
 from whoop_assets_tests.support.deployments.dagster_environment import (
     child_environment,
     size_of,
@@ -28,13 +28,7 @@ DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--years", type=float, default=5)
-    parser.add_argument("--members", type=int, default=5)
-    parser.add_argument("--seed", type=int, default=7)
-    chosen = parser.parse_args()
+    chosen = options(__doc__, years=5.0, members=5, seed=7)
     days = round(chosen.years * 365.25)
     postgres.OPTIONS.update(DURABLE)
     with (

@@ -8,13 +8,13 @@ bare loop follows WHOOP's cursor and parses the JSON. Each round has its own mem
 round reuses stored or cached data. The CPU time is that of the load's process, without the simulator's.
 """
 
-import argparse
 import statistics
 import time
 from datetime import datetime
 
 import httpx
 
+from benchmarks.options import options
 from whoop_assets.sync.load import cycle_span
 from whoop_assets.sync.load_members import LoadRequest, load_members
 from whoop_assets.whoop_api.client import instant
@@ -69,11 +69,7 @@ def bare(stage: SimulatedWhoop, token: str, days: int, until: datetime) -> tuple
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--days", type=int, default=365)
-    parser.add_argument("--seed", type=int, default=3)
-    parser.add_argument("--rounds", type=int, default=5)
-    chosen = parser.parse_args()
+    chosen = options(__doc__, days=365, seed=3, rounds=5)
     with simulator_process(members=chosen.rounds + 1, days=chosen.days + 15, seed=chosen.seed) as stage:
         loads, cpu, bares = [], [], []
         warm_up, *members = stage.members

@@ -7,7 +7,6 @@ twelfth. Each seed prints exit status, requests and seconds. Finally the API ref
 line gives the seconds until the command reports it.
 """
 
-import argparse
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import time
 import httpx
 
 from benchmarks.loads.requests import connect
+from benchmarks.options import options
 from whoop_assets_tests.support.deployments.dagster_environment import (
     child_environment,
     new_home,
@@ -31,13 +31,7 @@ NOWHERE = "http://127.0.0.1:9"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--days", type=int, default=90)
-    parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--first-seed", type=int, default=0)
-    chosen = parser.parse_args()
+    chosen = options(__doc__, days=90, seeds=20, first_seed=0)
     complete = 0
     for seed in range(chosen.first_seed, chosen.first_seed + chosen.seeds):
         with (

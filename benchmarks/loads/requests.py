@@ -7,7 +7,6 @@ The seed has naps and workouts. The simulator counts requests by path: for the l
 pages for the days' records, plus one request each for profile and body measurement.
 """
 
-import argparse
 import subprocess
 import sys
 from collections import Counter
@@ -15,6 +14,7 @@ from collections import Counter
 import httpx
 
 from benchmarks.loads.without_dagster import load_and_summarise
+from benchmarks.options import options
 from whoop_assets_tests.support.deployments.dagster_environment import (
     child_environment,
     new_home,
@@ -29,12 +29,7 @@ from whoop_assets_tests.support.deployments.simulator_process import (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--days", type=int, default=365)
-    parser.add_argument("--seed", type=int, default=7)
-    chosen = parser.parse_args()
+    chosen = options(__doc__, days=365, seed=7)
     with (
         simulator_process(members=1, days=chosen.days + 15, seed=chosen.seed) as stage,
         stage_environment(stage),

@@ -7,13 +7,13 @@ Both sides alternate; each is one in-process run on a new Dagster instance in SQ
 a new warehouse from a simulator without limits.
 """
 
-import argparse
 import itertools
 import statistics
 import time
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
+from benchmarks.options import options
 from benchmarks.runs.event_costs import EventCosts, watched
 from whoop_assets.cli.backfill.range_run import daily_assets
 from whoop_assets_tests.support.deployments.dagster_environment import (
@@ -35,13 +35,7 @@ _numbers = itertools.count(1)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--days", type=int, default=365)
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--rounds", type=int, default=3)
-    chosen = parser.parse_args()
+    chosen = options(__doc__, days=365, seed=7, rounds=3)
     with (
         simulator_process(members=1, days=chosen.days + 15, seed=chosen.seed) as stage,
         stage_environment(stage),

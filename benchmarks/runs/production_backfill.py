@@ -9,13 +9,13 @@ code location executes it in one run. For the empty graph another code location 
 seconds from the mutation to the end of the backfill, and seconds of the run.
 """
 
-import argparse
 import statistics
 import tempfile
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
+from benchmarks.options import options
 from whoop_assets.whoop_api.streams import STREAMS
 from whoop_assets_tests.support.deployments.compose_processes import Deployment, deployed
 from whoop_assets_tests.support.deployments.dagster_ui import ASSETS
@@ -45,14 +45,7 @@ class Took:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--days", type=int, default=365)
-    parser.add_argument("--members", type=int, default=10)
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--rounds", type=int, default=1)
-    chosen = parser.parse_args()
+    chosen = options(__doc__, days=365, members=10, seed=7, rounds=1)
     with (
         running_server(network=True) as server,
         simulator_process(members=chosen.members, days=chosen.days + 15, seed=chosen.seed) as stage,

@@ -7,20 +7,14 @@ checks backfills every 30 s, a constant in its code: once to create the run, and
 seconds from the creation of the run to its end exclude both waits.
 """
 
-import argparse
-
+from benchmarks.options import options
 from whoop_assets_tests.support.deployments.dagster_ui import new_ui_home
 from whoop_assets_tests.support.deployments.simulator_process import last_days, simulator_process
 from whoop_assets_tests.support.deployments.ui_backfill import backfill, connect, serving
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--days", type=int, default=365)
-    parser.add_argument("--seed", type=int, default=7)
-    chosen = parser.parse_args()
+    chosen = options(__doc__, days=365, seed=7)
     with (
         simulator_process(members=1, days=chosen.days + 15, seed=chosen.seed) as stage,
         serving(stage, new_ui_home(stage.folder / "dagster")) as ui,

@@ -27,6 +27,7 @@ from typing import Any
 
 from sqlalchemy import insert, select
 
+from benchmarks.options import options
 from benchmarks.service.receiver import service_process
 from whoop_assets.db.database import Database
 from whoop_assets.members import readers
@@ -213,15 +214,7 @@ def places() -> Iterator[dict[str, str]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--members", type=int, default=20)
-    parser.add_argument("--days", type=int, default=365)
-    parser.add_argument("--connections", type=int, default=8)
-    parser.add_argument("--requests", type=int, default=400)
-    parser.add_argument("--rounds", type=int, default=3)
-    chosen = parser.parse_args()
+    chosen = options(__doc__, members=20, days=365, connections=8, requests=400, rounds=3)
     with places() as urls:
         for name, url in urls.items():
             measure(name, daily_api_data(url, chosen.members, chosen.days), chosen)

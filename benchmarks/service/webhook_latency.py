@@ -8,7 +8,6 @@ and the event's `received_at`, both by the database's clock. Prints the seconds 
 started, and had built the row.
 """
 
-import argparse
 import random
 import statistics
 import sys
@@ -22,6 +21,7 @@ from pathlib import Path
 import httpx
 from sqlalchemy import select
 
+from benchmarks.options import options
 from whoop_assets.cli.processes.processes import child
 from whoop_assets.db.database import Database
 from whoop_assets.records.tables import sleeps, workouts
@@ -66,13 +66,7 @@ class Way:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--events", type=int, default=30)
-    parser.add_argument("--members", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=7)
-    chosen = parser.parse_args()
+    chosen = options(__doc__, events=30, members=2, seed=7)
     with simulator_process(members=chosen.members, days=DAYS + 15, seed=chosen.seed) as stage:
         fill(stage)
         home = new_ui_home(stage.folder / "dagster")

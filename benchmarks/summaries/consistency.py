@@ -4,12 +4,12 @@ The server is the tests' server with 32 MB of shared buffers, so a production se
 have WHOOP's size.
 """
 
-import argparse
 import time
 from collections.abc import Callable
 
 from sqlalchemy import Connection, text
 
+from benchmarks.options import options
 from benchmarks.peak import peak
 from whoop_assets.db.database import Database
 from whoop_assets.quality import consistency
@@ -106,10 +106,7 @@ def fill(database: Database, members: int, days: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--members", type=int, default=500)
-    parser.add_argument("--days", type=int, default=1825)
-    chosen = parser.parse_args()
+    chosen = options(__doc__, members=500, days=1825)
     with running_server() as server:
         database = Database(server.create("consistency"))
         prepare(database)
