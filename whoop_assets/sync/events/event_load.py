@@ -242,18 +242,16 @@ class EventLoad:
         return Span(start - _MOMENT, min(start + _MOMENT, self._reader.until))
 
     def _known_since(self, cycle_id: int, since: datetime) -> bool:
-        """Return whether the cycle was confirmed after `since`, or this load has requested it."""
+        """Return whether the cycle was confirmed after `since`, or this load has read it."""
         with self._reader.database.read() as connection:
             synced_at = record_lookup.cycle_synced_at(connection, self._user_id, cycle_id)
-        if cycle_id in self._reader.requested_cycles or (synced_at is not None and synced_at > since):
-            return True
-        self._reader.requested_cycles.add(cycle_id)
-        return False
+        return cycle_id in self._reader.requested_cycles or (synced_at is not None and synced_at > since)
 
     def _read_cycle(self, cycle_id: int, start: datetime | None) -> None:
         """Read a cycle by its URL; if it is gone, read the cycles at its place."""
         batch = StreamBatch()
         record, asked_at = self._reader.fetch(CYCLES, cycle_id)
+        self._reader.requested_cycles.add(cycle_id)
         batch.add_response(cycle_id, record, asked_at)
         self._reader.commit_records(CYCLES, batch, asked_at)
         if record is None and start is not None:

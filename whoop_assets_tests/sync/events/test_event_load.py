@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -250,6 +251,24 @@ def test_one_request_answers_all_events_of_a_record(home, box):
     box.process_due_events()
     assert requests(home) - before == 2  # the cycles, the workout
     assert box.states() == ["done"] * 5
+
+
+def test_no_event_is_closed_while_the_cycle_of_its_record_cannot_be_read(home, box):
+    days = days_of(home.truth())
+    counts = Counter(day for day in days["workouts"].values() if FIRST <= day < TODAY - timedelta(days=2))
+    ((day, _),) = counts.most_common(1)
+    (cycle,) = [key for key, its_day in days["cycles"].items() if its_day == day]
+    workouts = [key for key, its_day in days["workouts"].items() if its_day == day]
+    for workout in workouts:
+        home.world.rescore(home.member, "workouts", workout)
+    box.receive()
+    home.world.inject_fault("status", status=400, count=None, path_prefix=f"/developer/v2/cycle/{cycle}")
+    process_due_events(home.connection, by="test")
+    assert box.states() == ["open"] * len(workouts)
+    home.world.clear_faults()
+    home.advance(timedelta(hours=1))
+    box.process_due_events()
+    assert_right(home)
 
 
 def test_an_event_received_during_the_request_stays_open(home, box):
