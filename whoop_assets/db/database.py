@@ -22,6 +22,16 @@ _TRANSIENT_CODES = ("25006", "57P", "53", "40")
 """Prefixes of SQLSTATEs: read-only (during a failover), shutdown or startup, out of resources, serialization
 failure or deadlock victim."""
 _MAX_WAL_ATTEMPTS, _WAL_PAUSE_SECONDS = 100, 0.05
+MAX_LOCK_WAIT_SECONDS = 60
+"""Upper bound on the wait for another process's lock, on both databases."""
+_CONNECTION_ARGUMENTS = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+"""Arguments of psycopg2: a server that no longer answers is an error within about a minute."""
 _BUDGET_LOCK, _SCHEMA_LOCK = -1, -2  # a member's lock is the member's id, which is not negative
 
 Transaction = Connection
@@ -110,8 +120,11 @@ class Database:
                     # Health data: only the owner can read the file. SQLite gives its -wal and -shm files the
                     # same mode.
                     os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-            arguments = {"timeout": 60, "check_same_thread": False}
-            engine = create_engine(self.url, connect_args=arguments, hide_parameters=True)
+            engine = create_engine(
+                self.url,
+                connect_args={"timeout": MAX_LOCK_WAIT_SECONDS, "check_same_thread": False},
+                hide_parameters=True,
+            )
             event.listen(engine, "connect", _prepare_sqlite)
             if self._durable:
                 event.listen(engine, "connect", _make_durable)
@@ -120,7 +133,9 @@ class Database:
             event.listen(engine, "begin", self._begin_sqlite)
             return engine
         try:
-            arguments = {"connect_timeout": 10}
+            # They would replace the same arguments of the URL.
+            given = self.url.query
+            arguments = {name: value for name, value in _CONNECTION_ARGUMENTS.items() if name not in given}
             return create_engine(self.url, pool_pre_ping=True, connect_args=arguments, hide_parameters=True)
         except NoSuchModuleError as error:  # pragma: no cover - psycopg2 is a dependency
             raise ConfigurationError("psycopg2 is not installed: install whoop-assets again.") from error
@@ -139,13 +154,15 @@ class Database:
         """Begin a transaction that has exclusive write access to these members' records.
 
         SQLite has one writer at a time. PostgreSQL takes one advisory lock per member, in ascending order, so
-        that two transactions cannot deadlock.
+        that two transactions cannot deadlock. A wait for a lock ends after `MAX_LOCK_WAIT_SECONDS` with
+        DatabaseUnreachable, unless the address sets another `lock_timeout`.
         """
         with self._connect() as connection:
             if self.is_sqlite:
                 connection = connection.execution_options(whoop_write=True)
             with connection.begin():
                 if not self.is_sqlite:
+                    _limit_lock_wait(connection)
                     for key in sorted({user_id & 0x7FFFFFFF for user_id in members}):
                         _advisory_lock(connection, key)
                 yield connection
@@ -282,6 +299,14 @@ def compact_sqlite(path: Path, timeout: float = 60.0) -> bool:
     return not busy
 
 
+def _limit_lock_wait(connection: Connection) -> None:
+    # Not an option of the connection: poolers refuse it, or pass it on to another program.
+    connection.execute(
+        text("select set_config('lock_timeout', :limit, true) where current_setting('lock_timeout') = '0'"),
+        {"limit": f"{MAX_LOCK_WAIT_SECONDS}s"},
+    )
+
+
 def _advisory_lock(connection: Connection, key: int) -> None:
     connection.execute(
         text("select pg_advisory_xact_lock(:class, :key)"), {"class": _ADVISORY_CLASS, "key": key}
@@ -295,7 +320,7 @@ def _prepare_sqlite(dbapi_connection: Any, _record: Any) -> None:
     # wal_autocheckpoint: a load writes thousands of pages, and each checkpoint syncs the file.
     # secure_delete: overwrites deleted rows with zeros, so that no erased member remains in the file.
     for pragma in (
-        "busy_timeout=60000",
+        f"busy_timeout={MAX_LOCK_WAIT_SECONDS * 1000}",
         "synchronous=NORMAL",
         "wal_autocheckpoint=4000",
         "secure_delete=ON",

@@ -111,6 +111,35 @@ def test_a_failed_write_transaction_is_rolled_back(database):
         assert connection.execute(select(request_gate)).all() == []
 
 
+def test_a_wait_for_a_lock_is_limited(postgres_url):
+    lock_timeout = text("show lock_timeout")
+    database = Database(postgres_url)
+    with database.write([1]) as holder:
+        assert holder.scalar(lock_timeout) == "1min"
+        hurried = Database(f"{postgres_url}&options=-clock_timeout%3D20ms")
+        with hurried.write() as connection:
+            assert connection.scalar(lock_timeout) == "20ms"
+        with (
+            pytest.raises(DatabaseUnreachable, match=r"55P03.*nothing else locks it"),
+            hurried.write([1]),
+        ):
+            pass
+        hurried.close()
+    with database.read() as connection:
+        assert connection.scalar(lock_timeout) == "0"
+    database.close()
+
+
+def test_a_server_that_no_longer_answers_is_detected_unless_the_url_says_otherwise(postgres_url):
+    for url, interval in ((postgres_url, "10"), (f"{postgres_url}&keepalives_interval=7", "7")):
+        database = Database(url)
+        with database.engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert driver.info.dsn_parameters["keepalives_interval"] == interval
+            assert driver.info.dsn_parameters["tcp_user_timeout"] == "60000"
+        database.close()
+
+
 def test_times_are_returned_in_utc(database):
     moment = datetime.fromisoformat("2026-03-29T02:30:00.123456+05:30")
     with database.write() as connection:
