@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -42,6 +42,10 @@ MIN_COMPARABLE_CYCLES, MIN_AGREEMENT = 5, 0.5
 
 At least this share of them must be the member's own.
 """
+
+
+_NO_COLUMNS = frozenset({"values", "line", "raw", "listed", "cycle_end"})
+"""Fields of an exported record that are not columns of the same name."""
 
 
 class ForeignExport(WhoopError):
@@ -211,11 +215,17 @@ def _store(
     # sleeps.csv of this export or an earlier one says which sleeps are naps; without it the onset decides.
     known = export_store.naps(connection, user_id)
     sleeps = [
-        sleep if sleep.listed else replace(sleep, nap=known.get(sleep.start, sleep.nap))
+        sleep if sleep.listed else replace(sleep, nap=known.get(sleep.start_time, sleep.nap))
         for sleep in export.sleeps
     ]
-    nap_rule = _NapRule(known | {sleep.start: sleep.nap for sleep in sleeps})
-    rows = rows_of(export, user_id)
+    nap_rule = _NapRule(known | {sleep.start_time: sleep.nap for sleep in sleeps})
+    # The day of a sleep follows from its cycle, so sleeps become rows after the cycles are stored.
+    rows: dict[str, list[dict[str, Any]]] = {
+        "cycles": [_row(user_id, cycle) for cycle in export.cycles],
+        "sleeps": [],
+        "workouts": [_row(user_id, workout) for workout in export.workouts],
+        "journal": [_row(user_id, answer) for answer in export.journal],
+    }
     result.nap_days = len({row["day"] for row in rows["cycles"] if nap_rule.applies(row)})
     result.missing_files = [name for name in FILES if name not in export.files]
     result.unknown_files = export.unknown_files
@@ -224,7 +234,7 @@ def _store(
     incomplete_days: dict[str, list[date] | None] = {}
     for file, kind in KIND_OF.items():
         found = export.files.get(file)
-        if kind == "sleeps":  # after the cycles, because the day of a sleep follows from its cycle
+        if kind == "sleeps":
             cycle_of = export_store.CycleOfSleep(connection, user_id)
             rows[kind] = [_sleep_row(user_id, sleep, cycle_of) for sleep in sleeps]
         if found is None and not rows[kind]:
@@ -304,78 +314,26 @@ class _NapRule:
         return newer | {name: older[name] for name in ("sleep_start_time", *RECOVERY)}
 
 
-def rows_of(export: Export, user_id: int) -> dict[str, list[dict[str, Any]]]:
-    """Return the rows of imported cycles, workouts and journal answers by kind. Sleeps are left empty."""
-    cycles = [
-        _row(
-            user_id,
-            cycle,
-            start_time=cycle.start,
-            end_time=cycle.end,
-            sleep_start_time=cycle.sleep_start,
-            **cycle.values,
-        )
-        for cycle in export.cycles
-    ]
-    workouts = [
-        _row(
-            user_id,
-            workout,
-            start_time=workout.start,
-            activity_name=workout.activity,
-            end_time=workout.end,
-            cycle_start_time=workout.cycle_start,
-            sport_name=workout.sport_name,
-            **workout.values,
-        )
-        for workout in export.workouts
-    ]
-    journal = [
-        _row(
-            user_id,
-            answer,
-            cycle_start_time=answer.cycle_start,
-            question=answer.question,
-            answered_yes=answer.answered_yes,
-            notes=answer.notes,
-        )
-        for answer in export.journal
-    ]
-    return {"cycles": cycles, "sleeps": [], "workouts": workouts, "journal": journal}
-
-
 def _sleep_row(user_id: int, sleep: ExportedSleep, cycle_of: export_store.CycleOfSleep) -> dict[str, Any]:
-    assigned, day = sleep.cycle_start, sleep.day
-    cycle = cycle_of.of(sleep.start, sleep.cycle_start)
+    assigned, day = sleep.cycle_start_time, sleep.day
+    cycle = cycle_of.of(sleep.start_time, sleep.cycle_start_time)
     if cycle is not None:
         assigned, day = cycle
-    elif not sleep.nap and sleep.cycle_end is not None and sleep.start >= sleep.cycle_end:
+    elif not sleep.nap and sleep.cycle_end is not None and sleep.start_time >= sleep.cycle_end:
         # The named cycle had ended before this sleep. A cycle begins with its night, so this sleep began the
         # next one.
-        assigned, day = sleep.start, cycle_day(sleep.start, parse_offset(sleep.offset))
-    row = _row(
-        user_id,
-        sleep,
-        start_time=sleep.start,
-        nap=sleep.nap,
-        end_time=sleep.end,
-        cycle_start_time=sleep.cycle_start,
-        assigned_cycle_start_time=None if assigned == sleep.cycle_start else assigned,
-        **sleep.values,
-    )
-    return row | {"day": day}
+        assigned = sleep.start_time
+        day = cycle_day(assigned, parse_offset(sleep.timezone_offset))
+    other = None if assigned == sleep.cycle_start_time else assigned
+    return _row(user_id, sleep) | {"assigned_cycle_start_time": other, "day": day}
 
 
 def _row(
-    user_id: int, record: ExportedCycle | ExportedSleep | ExportedWorkout | JournalEntry, **columns: Any
+    user_id: int, record: ExportedCycle | ExportedSleep | ExportedWorkout | JournalEntry
 ) -> dict[str, Any]:
-    return {
-        "user_id": user_id,
-        **columns,
-        "timezone_offset": record.offset,
-        "day": record.day,
-        "payload": json.dumps(dict(record.raw), ensure_ascii=False, sort_keys=True),
-    }
+    values = {one.name: getattr(record, one.name) for one in fields(record) if one.name not in _NO_COLUMNS}
+    payload = json.dumps(dict(record.raw), ensure_ascii=False, sort_keys=True)
+    return {"user_id": user_id, **values, **getattr(record, "values", {}), "payload": payload}
 
 
 def _raw_line(lines: Sequence[bytes], number: int) -> str:

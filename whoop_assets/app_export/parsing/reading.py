@@ -94,10 +94,10 @@ class Export:
     @property
     def cycle_starts(self) -> list[datetime]:
         """The starts of all cycles in the export, in order. A later export has a later last start."""
-        starts = [cycle.start for cycle in self.cycles]
-        starts += [sleep.cycle_start for sleep in self.sleeps]
-        starts += [workout.cycle_start for workout in self.workouts]
-        starts += [entry.cycle_start for entry in self.journal]
+        starts = [cycle.start_time for cycle in self.cycles]
+        starts += [sleep.cycle_start_time for sleep in self.sleeps]
+        starts += [workout.cycle_start_time for workout in self.workouts]
+        starts += [entry.cycle_start_time for entry in self.journal]
         return sorted(set(starts))
 
     @property
@@ -176,7 +176,7 @@ def _no_export(unknown: Iterable[UnknownFile]) -> str:
 def _cycles(table: Table, export: Export) -> None:
     """Reads the cycles with the recovery of the sleep in their row, and sleeps only in these rows."""
     found = export.files[CYCLES]
-    listed = {sleep.start: sleep.nap for sleep in export.sleeps}
+    listed = {sleep.start_time: sleep.nap for sleep in export.sleeps}
     chosen: dict[datetime, tuple[bool, ExportedCycle]] = {}
     described: dict[datetime, ExportedSleep] = {}
     for row in table.rows:
@@ -186,24 +186,24 @@ def _cycles(table: Table, export: Export) -> None:
             found.rejected.append(_rejected(CYCLES, row, str(error)))
             continue
         cycle, sleep = _with_its_sleep(cycle, row, found, listed)
-        named = cycle.sleep_start
-        nap = named is not None and listed.get(named, begins_as_nap(cycle.start, named))
-        known = chosen.get(cycle.start)
+        named = cycle.sleep_start_time
+        nap = named is not None and listed.get(named, begins_as_nap(cycle.start_time, named))
+        known = chosen.get(cycle.start_time)
         if known is None:
-            chosen[cycle.start] = (nap, cycle)
+            chosen[cycle.start_time] = (nap, cycle)
         elif known[1].raw == cycle.raw:
             found.repeated += 1
             continue
-        elif named is None or known[1].sleep_start == named:
+        elif named is None or known[1].sleep_start_time == named:
             found.rejected.append(_contradicting(CYCLES, row, known[1].line))
             continue
         else:
             # A further row of the cycle for another sleep: the recovery of the main sleep is the cycle's.
             found.merged += 1
-            if not nap and (known[0] or known[1].sleep_start is None):
-                chosen[cycle.start] = (nap, cycle)
-        if sleep is not None and sleep.start not in listed:
-            described.setdefault(sleep.start, sleep)
+            if not nap and (known[0] or known[1].sleep_start_time is None):
+                chosen[cycle.start_time] = (nap, cycle)
+        if sleep is not None and sleep.start_time not in listed:
+            described.setdefault(sleep.start_time, sleep)
     found.faults = [
         _rejected(CYCLES, row, reason) for row in table.rows for reason in dict.fromkeys(row.faults)
     ]
@@ -224,11 +224,11 @@ def _with_its_sleep(
         onset = rows.onset_of_cycle(row)
         if onset is None:
             return cycle, None
-        return replace(cycle, sleep_start=onset), rows.sleep(row)
+        return replace(cycle, sleep_start_time=onset), rows.sleep(row)
     except ValueError as error:
         if onset in listed:
             row.faults.append(str(error))
-            return replace(cycle, sleep_start=onset), None
+            return replace(cycle, sleep_start_time=onset), None
         found.rejected.append(_rejected(CYCLES, row, str(error)))
         return replace(cycle, values=dict(cycle.values) | dict.fromkeys(rows.RECOVERY)), None
 

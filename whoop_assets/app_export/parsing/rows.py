@@ -133,17 +133,17 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class ExportedCycle:
-    """A cycle. `end` is None while it is open; values of STRAIN and RECOVERY.
+    """A cycle. `end_time` is None while it is open; values of STRAIN and RECOVERY.
 
-    The values of RECOVERY describe the sleep that begins at `sleep_start`, which may be a nap; None: the row
-    names none.
+    The values of RECOVERY describe the sleep that begins at `sleep_start_time`, which may be a nap; None: the
+    row names none.
     """
 
-    start: datetime
-    end: datetime | None
-    offset: str
+    start_time: datetime
+    end_time: datetime | None
+    timezone_offset: str
     day: date
-    sleep_start: datetime | None
+    sleep_start_time: datetime | None
     values: Mapping[str, Any]
     line: int
     raw: Texts = field(repr=False)
@@ -156,13 +156,13 @@ class ExportedSleep:
     `listed`: sleeps.csv says whether it is a nap. `cycle_end`: the end of the cycle that the row names.
     """
 
-    start: datetime
-    end: datetime
+    start_time: datetime
+    end_time: datetime
     nap: bool
     listed: bool
-    cycle_start: datetime
+    cycle_start_time: datetime
     cycle_end: datetime | None
-    offset: str
+    timezone_offset: str
     day: date
     values: Mapping[str, Any]
     line: int
@@ -170,19 +170,19 @@ class ExportedSleep:
 
     @property
     def key(self) -> tuple[datetime]:
-        return (self.start,)
+        return (self.start_time,)
 
 
 @dataclass(frozen=True, slots=True)
 class ExportedWorkout:
     """A workout or other activity; values of EXERTION and ZONES, whose percentages are milliseconds here."""
 
-    start: datetime
-    end: datetime
-    activity: str
+    start_time: datetime
+    end_time: datetime
+    activity_name: str
     sport_name: str
-    cycle_start: datetime
-    offset: str
+    cycle_start_time: datetime
+    timezone_offset: str
     day: date
     values: Mapping[str, Any]
     line: int
@@ -190,25 +190,25 @@ class ExportedWorkout:
 
     @property
     def key(self) -> tuple[datetime, str]:
-        return (self.start, self.activity)
+        return (self.start_time, self.activity_name)
 
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
     """An answer to one question, listed under the cycle in which it was given."""
 
-    cycle_start: datetime
+    cycle_start_time: datetime
     question: str
     answered_yes: bool
     notes: str | None
-    offset: str
+    timezone_offset: str
     day: date
     line: int
     raw: Texts = field(repr=False)
 
     @property
     def key(self) -> tuple[datetime, str]:
-        return (self.cycle_start, self.question)
+        return (self.cycle_start_time, self.question)
 
 
 def cycle(row: Row) -> ExportedCycle:

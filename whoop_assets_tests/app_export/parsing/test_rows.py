@@ -35,11 +35,11 @@ def read_cycle(**cells):
 
 def test_times_are_converted_to_utc_with_the_offset_of_the_row():
     cycle = read_cycle()
-    assert cycle.start == datetime(2026, 3, 7, 7, 38, 36, tzinfo=UTC)
+    assert cycle.start_time == datetime(2026, 3, 7, 7, 38, 36, tzinfo=UTC)
     # In a recorded export the next cycle began at 04:40:18 UTC-04:00, the same instant.
-    assert cycle.end == instant("2026-03-08 04:40:18", zone("UTC-04:00"))
+    assert cycle.end_time == instant("2026-03-08 04:40:18", zone("UTC-04:00"))
     assert cycle.day == date(2026, 3, 7)
-    assert cycle.offset == "-05:00"
+    assert cycle.timezone_offset == "-05:00"
 
 
 def test_a_cycle_that_begins_in_the_evening_belongs_to_the_next_day():
@@ -48,7 +48,7 @@ def test_a_cycle_that_begins_in_the_evening_belongs_to_the_next_day():
 
 def test_empty_cells_are_none_and_an_open_cycle_has_no_end():
     cycle = read_cycle(**{"Cycle end time": ""})
-    assert cycle.end is None
+    assert cycle.end_time is None
     assert set(cycle.values.values()) == {None}
 
 
@@ -84,7 +84,7 @@ def test_percentages_of_a_workout_become_milliseconds_in_zones():
     assert workout.values["zone_five_milli"] == 3 * 60_000
     assert workout.values["zone_two_milli"] is None
     assert workout.sport_name == "hiking-rucking"
-    assert workout.start == datetime(2026, 3, 7, 22, tzinfo=UTC)
+    assert workout.start_time == datetime(2026, 3, 7, 22, tzinfo=UTC)
 
 
 def test_workouts_of_the_format_with_17_columns_lack_only_the_distance():
@@ -278,7 +278,7 @@ def test_every_row_of_any_cells_is_a_record_a_repetition_or_rejected(rows):
     without_cycle = len(file.rejected) - len(without_sleep)
     assert file.rows == len(export.cycles) + file.repeated + file.merged + without_cycle
     assert file.rows == sum(any(cell for cell in row) for row in rows)
-    assert all(cycle.end is None or cycle.end > cycle.start for cycle in export.cycles)
+    assert all(cycle.end_time is None or cycle.end_time > cycle.start_time for cycle in export.cycles)
 
 
 def test_two_different_files_of_one_kind_are_an_error():
