@@ -201,7 +201,7 @@ def filed(connection):
 def test_the_days_of_records_do_not_depend_on_the_order_of_arrival(database, arrival):
     life, batches = arrival
     with rolled_back(database) as connection:
-        for stream in ("cycles", "sleeps", "recoveries", "workouts"):
+        for stream in STREAMS:
             upsert.store(connection, MEMBER, stream, life[stream], NOW)
         at_once = filed(connection)
     with rolled_back(database) as connection:

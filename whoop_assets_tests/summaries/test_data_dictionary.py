@@ -11,6 +11,7 @@ from whoop_assets.definition_changes import CHANGES
 from whoop_assets.derived_versions import schema_metadata
 from whoop_assets.schema import metadata
 from whoop_assets.summaries import DAILY_COLUMNS
+from whoop_assets.whoop_api.streams import STREAMS
 
 DICTIONARY = Path(__file__).parents[2] / "docs" / "data-dictionary.md"
 EVERY_RECORD, PROVENANCE = "Columns of every record", "Where it came from"
@@ -47,13 +48,13 @@ SHARED = {
     ),
     "profiles": (PROVENANCE,),
     "body_measurements": (PROVENANCE,),
-    **dict.fromkeys(("cycles", "sleeps", "recoveries", "workouts"), (EVERY_RECORD, PROVENANCE)),
+    **dict.fromkeys(STREAMS, (EVERY_RECORD, PROVENANCE)),
 }
 
 
 WITH_EXAMPLES = (
     *("daily_summary", "trends", "weekly_summary", "journal", "journal_effects"),
-    *("cycles", "sleeps", "recoveries", "workouts", "profiles", "body_measurements"),
+    *(*STREAMS, "profiles", "body_measurements"),
     *("imported_cycles", "imported_sleeps", "imported_workouts", "imported_journal"),
 )
 TYPES = (

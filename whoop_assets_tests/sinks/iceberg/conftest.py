@@ -14,10 +14,10 @@ from whoop_assets.settings import Settings
 from whoop_assets.sinks.iceberg.catalog import open_catalog
 from whoop_assets.sinks.iceberg.sync import Synced, sync
 from whoop_assets.sinks.source import TABLES
+from whoop_assets.whoop_api.streams import ALL_STREAMS
 from whoop_assets_tests.support.fixed_time import TODAY
-from whoop_assets_tests.support.home import RECORDS, Home, at_home, frozen_world
+from whoop_assets_tests.support.home import Home, at_home, frozen_world
 
-STREAMS = ("profile", "body_measurement", *RECORDS)
 FIRST = TODAY - timedelta(days=12)
 
 
@@ -34,7 +34,7 @@ class IcebergHome:
 
     def load(self, first: date = FIRST, last: date = TODAY) -> None:
         """Load all streams of the days first to last."""
-        for result in self.home.load(first, last, STREAMS):
+        for result in self.home.load(first, last, tuple(ALL_STREAMS)):
             assert result.failures == []
 
     def sync(self, *names: str, **options: Any) -> dict[str, Synced]:
