@@ -1,5 +1,1 @@
-"""Daily, weekly and trend rows: pure functions compute them; `rebuild` and `store` use the database."""
-
-from whoop_assets.summaries.daily import DAILY_COLUMNS, daily_rows
-
-__all__ = ["DAILY_COLUMNS", "daily_rows"]
+"""Daily summaries, trends and weeks: pure functions of rows, and the store of their results."""

@@ -14,8 +14,8 @@ from whoop_assets.db.database import Database
 from whoop_assets.records.read_days import MemberDay, read_days
 from whoop_assets.records.stale_days import STALE_DAYS, STALE_TRENDS, STALE_WEEKS, StaleDay
 from whoop_assets.summaries import store
-from whoop_assets.summaries.daily import Records, daily_rows
 from whoop_assets.summaries.daily.exported import AddedRecords, ApiRecords, fill_gaps, finish
+from whoop_assets.summaries.daily.rows import Records, daily_rows
 from whoop_assets.summaries.tables import trends, weekly_summary
 from whoop_assets.summaries.trends.columns import DAILY_READ
 from whoop_assets.summaries.trends.windows import BACK_DAYS, REACH_DAYS

@@ -9,7 +9,7 @@ from whoop_assets import schema
 from whoop_assets.defs.sensors import stale_summaries
 from whoop_assets.derived_versions import VERSIONS
 from whoop_assets.summaries import rebuild, store
-from whoop_assets.summaries.daily import daily_rows
+from whoop_assets.summaries.daily.rows import daily_rows
 from whoop_assets.summaries.tables import daily_summary
 from whoop_assets_tests.defs.dagster_project import requested_days
 from whoop_assets_tests.schema.next_release import add_migration

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from whoop_assets.report.calendar_days import ReportDay, calendar
 from whoop_assets.report.page import MemberReport
-from whoop_assets.summaries.daily import DAILY_COLUMNS
+from whoop_assets.summaries.tables import DAILY_COLUMNS
 from whoop_assets.summaries.trends.columns import TREND_COLUMNS
 
 TODAY = date(2026, 11, 21)

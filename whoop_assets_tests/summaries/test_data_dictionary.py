@@ -10,7 +10,7 @@ from whoop_assets.db.types import JsonText, UtcDateTime
 from whoop_assets.definition_changes import CHANGES
 from whoop_assets.derived_versions import schema_metadata
 from whoop_assets.schema import metadata
-from whoop_assets.summaries import DAILY_COLUMNS
+from whoop_assets.summaries.tables import DAILY_COLUMNS
 from whoop_assets.whoop_api.streams import STREAMS
 
 DICTIONARY = Path(__file__).parents[2] / "docs" / "data-dictionary.md"

@@ -6,7 +6,7 @@ Times are hours since noon of the day before DAY. A sleep from hour 10 to hour 1
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 
-from whoop_assets.summaries import daily_rows
+from whoop_assets.summaries.daily.rows import daily_rows
 
 DAY = date(2026, 3, 10)
 _NOON_BEFORE = datetime(2026, 3, 9, 12, tzinfo=UTC)

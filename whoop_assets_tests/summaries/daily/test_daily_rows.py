@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from whoop_assets.summaries import DAILY_COLUMNS
+from whoop_assets.summaries.tables import DAILY_COLUMNS
 from whoop_assets_tests.summaries.daily.records import (
     DAY,
     cycle,

@@ -7,8 +7,8 @@ import pytest
 
 from whoop_assets.definitions import defs
 from whoop_assets.records import tables
-from whoop_assets.summaries import DAILY_COLUMNS, daily_rows
-from whoop_assets.summaries.tables import DAILY_SOURCES, READ_COLUMNS
+from whoop_assets.summaries.daily.rows import daily_rows
+from whoop_assets.summaries.tables import DAILY_COLUMNS, DAILY_SOURCES, READ_COLUMNS
 from whoop_assets_tests.summaries.daily.test_sixty_days import MEMBER, records_then
 
 CHOOSING = {"user_id", "day", "id", "cycle_id", "sleep_id", "nap", "start_time", "end_time", "score_state"}

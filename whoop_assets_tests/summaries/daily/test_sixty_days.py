@@ -9,8 +9,9 @@ import pytest
 
 from whoop_assets.records.stale_days import STALE_DAYS
 from whoop_assets.records.tables import RECORD_TABLES
-from whoop_assets.summaries import DAILY_COLUMNS, daily_rows
+from whoop_assets.summaries.daily.rows import daily_rows
 from whoop_assets.summaries.rebuild import rebuild_days
+from whoop_assets.summaries.tables import DAILY_COLUMNS
 from whoop_assets_tests.summaries.daily.test_daily_rows import CONTRACT_COLUMNS
 from whoop_assets_tests.support.fixed_time import NOW
 from whoop_assets_tests.support.home import KEY, RECORDS, at_home

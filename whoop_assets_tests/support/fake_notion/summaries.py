@@ -5,7 +5,8 @@ from typing import Any
 
 from whoop_assets.db.database import Database
 from whoop_assets.members import store as members
-from whoop_assets.summaries import DAILY_COLUMNS, store
+from whoop_assets.summaries import store
+from whoop_assets.summaries.tables import DAILY_COLUMNS
 
 MEMBER, OTHER = 10129, 20222
 DAY = date(2026, 11, 20)
