@@ -25,6 +25,8 @@ OAUTH_URL = "https://api.prod.whoop.com/oauth/oauth2"
 REDIRECT_URI = "http://localhost:8765/callback"
 NOTION_URL = "https://api.notion.com"
 DATA_FOLDER = "data"
+MAX_NUMBER = 10**9
+"""A number of minutes up to this can be subtracted from the current time."""
 
 _PREFIX = "WHOOP_"
 _NO_SECRET = SecretStr("")
@@ -71,6 +73,8 @@ def _whole_number(minimum: int, unit: str) -> BeforeValidator:
         number = int(str(value))
         if number < minimum:
             raise ValueError(message)
+        if number > MAX_NUMBER:
+            raise ValueError(f"which is too large: the largest number is {MAX_NUMBER}")
         return number
 
     return BeforeValidator(validate)

@@ -121,6 +121,7 @@ def test_white_space_around_a_value_is_removed():
         ("WHOOP_REQUESTS_PER_DAY", "-5", "positive whole number"),
         ("WHOOP_REQUESTS_PER_DAY", "ten", "positive whole number"),
         ("WHOOP_REQUESTS_PER_DAY", "²", "positive whole number"),
+        ("WHOOP_OPEN_EVENT_MINUTES", "100000000000000", "the largest number is 1000000000"),
         ("WHOOP_REREAD_SHARE", "1.5", "a number from 0 to 1"),
         ("WHOOP_REREAD_SHARE", "half", "a number from 0 to 1"),
         ("WHOOP_OPEN_CYCLE_MINUTES", "-1", "0 means never"),
