@@ -1,9 +1,11 @@
 """Connects a member after the consent, and disconnects a member."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from pydantic import ValidationError
 
+from whoop_assets.db.database import Transaction
 from whoop_assets.errors import RECONNECT, ConfigurationError, ReconnectionNeeded, WhoopError
 from whoop_assets.members import sessions
 from whoop_assets.members import store as member_store
@@ -98,8 +100,15 @@ def store_member(
         token_store.save(connection, user_id, session.cipher, pair, now)
         today = session.settings.today(now)
         snapshots.store(connection, PROFILE.name, user_id, today, fields, answer.requested_at)
-        inbox.replay(connection, inbox.read_again(inbox.parked_of(connection, user_id)), now)
+        _replay_parked(connection, user_id, now)
+    with database.write([user_id]) as connection:
+        # An event received during the transaction above did not see the member, and was parked.
+        _replay_parked(connection, user_id, database.now(connection))
     return before
+
+
+def _replay_parked(connection: Transaction, user_id: int, at: datetime) -> None:
+    inbox.replay(connection, inbox.read_again(inbox.parked_of(connection, user_id)), at)
 
 
 def take_back(session: WhoopSession, user_id: int, before: membership.MemberBackup) -> None:

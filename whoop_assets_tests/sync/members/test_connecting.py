@@ -1,11 +1,13 @@
 """Connecting and disconnecting a member."""
 
 import json
+from contextlib import ExitStack
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from cryptography.fernet import Fernet
+from sqlalchemy import event, func, select
 
 from whoop_assets.errors import ConfigurationError, ReconnectionNeeded, UnknownMember
 from whoop_assets.members import sessions
@@ -68,6 +70,25 @@ def test_connecting_replays_the_members_parked_events(home):
     with home.database.read() as transaction:
         states = {event.trace_id: event.state for event in inbox.listed(transaction)}
     assert states == {"before": "open", "of-no-type": "parked", "of-another": "parked"}
+
+
+def test_an_event_received_during_the_connection_is_replayed(postgres_url):
+    """SQLite has one writer at a time, so an event comes before or after the connection."""
+    with at_home(postgres_url, frozen_world(days=10), connect=False) as home:
+        (newcomer,) = home.world.user_ids
+        announced = {"user_id": newcomer, "type": "sleep.updated", "id": str(UUID(int=1)), "trace_id": "t"}
+        delivery = delivery_of(json.dumps(announced).encode(), home.clock.now())
+        receiving = ExitStack()
+        transaction = receiving.enter_context(home.database.write())
+        assert inbox.receive(transaction, [delivery], home.clock.now()) == ["parked"]
+
+        @event.listens_for(home.database.engine, "commit")
+        def commit_event_first(connection):
+            if connection.scalar(select(func.count()).select_from(metadata.tables["members"])):
+                receiving.close()
+
+        home.connect(newcomer)
+        assert [row["state"] for row in home.rows("webhook_events").values()] == ["open"]
 
 
 def test_disconnecting_ends_the_grant_at_whoop_and_keeps_the_data(home):
