@@ -68,6 +68,8 @@ def load_events(
     with database.write() as connection:
         at = database.now(connection)
         attempts.assign_days(connection, at, bounds.first, bounds.last)
+    # In another transaction: each locks its own events in order, and two such sets could deadlock.
+    with database.write() as connection:
         days, by = (request.first, request.last), request.run_id
         events = attempts.claim(connection, wanted, *days, at, by=by, members=request.members)
         known = {member.user_id: member for member in members.listed(connection)}

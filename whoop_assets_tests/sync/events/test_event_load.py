@@ -7,9 +7,10 @@ from datetime import timedelta
 
 import pytest
 
+from whoop_assets.errors import DatabaseUnreachable
 from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.sync.events.load_events import process_due_events
-from whoop_assets.webhooks import inbox
+from whoop_assets.webhooks import attempts, inbox
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.support.home import KEY, RECORDS, at_home, days_of, frozen_world, moment
 from whoop_assets_tests.support.webhook_inbox import SimulatedInbox
@@ -384,3 +385,18 @@ def test_a_response_older_than_the_stored_content_closes_no_event(home, box):
     home.advance(timedelta(minutes=1))
     box.process_due_events()
     assert_right(home)
+
+
+def test_a_load_that_waits_for_an_event_holds_no_other_event(postgres_url):
+    """Two loads that each hold an event of the other would deadlock. SQLite has one writer at a time."""
+    with at_home(f"{postgres_url}&options=-clock_timeout%3D20ms", frozen_world(days=5)) as home:
+        box = SimulatedInbox(home)
+        for name in ("a", "b"):
+            box.store(body(user_id=home.member, trace_id=name))
+        with home.database.write() as connection:
+            attempts.set_days(connection, {"a": TODAY})
+        with home.database.write() as other_load:
+            inbox.locked(other_load, ["a"])
+            with pytest.raises(DatabaseUnreachable, match="55P03"):
+                process_due_events(home.connection, by="test")
+        assert {event.trace_id: event.day for event in box.events()} == {"a": TODAY, "b": TODAY}
