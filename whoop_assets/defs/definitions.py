@@ -20,25 +20,22 @@ from whoop_assets.defs.assets.report import report
 from whoop_assets.defs.assets.streams import STREAM_ASSETS
 from whoop_assets.defs.assets.summaries import daily_summary, trends, weekly_summary
 from whoop_assets.defs.catalog import API_ASSET, api_asset, table_location
-from whoop_assets.defs.checks import (
+from whoop_assets.defs.checks.consistency import records_fit_together
+from whoop_assets.defs.checks.runs import (
     events_loaded,
     loads_complete,
     members_connected,
-    records_fit_together,
     timezone_covers_members,
 )
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.schedules import Automation
-from whoop_assets.defs.sensors import (
-    due_readings,
-    failed_runs,
-    stale_pages,
-    stale_summaries,
-    stale_weeks,
-    webhook_events,
-)
 from whoop_assets.defs.sensors.factory import SensorFactory
+from whoop_assets.defs.sensors.failures import failed_runs
 from whoop_assets.defs.sensors.iceberg import iceberg_behind
+from whoop_assets.defs.sensors.notion import stale_pages
+from whoop_assets.defs.sensors.readings import due_readings
+from whoop_assets.defs.sensors.summaries import stale_summaries, stale_weeks
+from whoop_assets.defs.sensors.webhooks import webhook_events
 from whoop_assets.settings import Settings
 from whoop_assets.sinks.notion.target import is_configured as notion_is_configured
 

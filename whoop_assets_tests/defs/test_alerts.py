@@ -10,7 +10,7 @@ import pytest
 from whoop_assets.defs.alerts import Alert, send
 from whoop_assets.defs.asset_namespace import AssetNamespace
 from whoop_assets.defs.resources import WhoopResource
-from whoop_assets.defs.sensors import failed_runs
+from whoop_assets.defs.sensors.failures import failed_runs
 from whoop_assets.errors import ConfigurationError
 from whoop_assets.settings import Settings
 

@@ -13,8 +13,8 @@ from whoop_assets.definitions import NAMESPACE
 from whoop_assets.definitions import defs as own_definitions
 from whoop_assets.defs.asset_namespace import AssetNamespace
 from whoop_assets.defs.partitions import range_tags
-from whoop_assets.defs.sensors import stale_summaries
 from whoop_assets.defs.sensors.readings import in_flight
+from whoop_assets.defs.sensors.summaries import stale_summaries
 from whoop_assets.errors import ConfigurationError
 from whoop_assets.records.stale_days import STALE_DAYS
 from whoop_assets_tests.support.fixed_time import TODAY, minimal_environment

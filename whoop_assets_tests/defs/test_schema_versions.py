@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Column, Double, MetaData, delete, text
 
 from whoop_assets import schema
-from whoop_assets.defs.sensors import stale_summaries
+from whoop_assets.defs.sensors.summaries import stale_summaries
 from whoop_assets.derived_versions import VERSIONS
 from whoop_assets.summaries import rebuild, store
 from whoop_assets.summaries.daily.rows import daily_rows

@@ -7,7 +7,7 @@ import dagster as dg
 from cryptography.fernet import Fernet
 from sqlalchemy import func, select, update
 
-from whoop_assets.defs.checks import timezone_covers_members
+from whoop_assets.defs.checks.runs import timezone_covers_members
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.members import store as member_store
 from whoop_assets.schema import metadata

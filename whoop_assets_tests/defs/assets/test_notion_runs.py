@@ -16,9 +16,8 @@ from whoop_assets.defs.assets.loading import MAX_SINK_RUN_DURATION, SINK_TAG
 from whoop_assets.defs.definitions import ASSETS
 from whoop_assets.defs.partitions import range_tags
 from whoop_assets.defs.resources import WhoopResource
-from whoop_assets.defs.sensors import stale_pages, stale_summaries
-from whoop_assets.defs.sensors.notion import MAX_PAGES, next_batch
-from whoop_assets.defs.sensors.summaries import MAX_RANGES
+from whoop_assets.defs.sensors.notion import MAX_PAGES, next_batch, stale_pages
+from whoop_assets.defs.sensors.summaries import MAX_RANGES, stale_summaries
 from whoop_assets.defs.sensors.webhooks import ATTEMPT_TAG
 from whoop_assets.errors import ConfigurationError
 from whoop_assets.records.stale_days import StaleCount

@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 from sqlalchemy import update
 
-from whoop_assets.defs.checks import events_loaded
+from whoop_assets.defs.checks.runs import events_loaded
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.webhooks.tables import webhook_events
 from whoop_assets_tests.support.webhook_inbox import SimulatedInbox

@@ -9,7 +9,8 @@ from sqlalchemy import delete, select, update
 from whoop_assets.definitions import NAMESPACE, defs
 from whoop_assets.defs.checks.consistency import MAX_IN_SENTENCE, records_fit_together
 from whoop_assets.defs.resources import WhoopResource
-from whoop_assets.defs.sensors import due_readings, stale_summaries
+from whoop_assets.defs.sensors.readings import due_readings
+from whoop_assets.defs.sensors.summaries import stale_summaries
 from whoop_assets.records import tables
 from whoop_assets.records.stale_days import STALE_DAYS
 from whoop_assets.v1_migration import store as v1_store

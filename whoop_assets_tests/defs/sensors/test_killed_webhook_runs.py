@@ -9,7 +9,7 @@ from pkgutil import resolve_name
 import pytest
 from sqlalchemy import update
 
-from whoop_assets.defs.sensors import webhook_events
+from whoop_assets.defs.sensors.webhooks import webhook_events
 from whoop_assets.webhooks.tables import webhook_events as ledger
 from whoop_assets_tests.defs.sensors.webhook_loads import (
     assert_summaries_equal_a_rebuild,

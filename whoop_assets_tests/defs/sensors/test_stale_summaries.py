@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from whoop_assets.defs.sensors import stale_summaries, stale_weeks
+from whoop_assets.defs.sensors.summaries import stale_summaries, stale_weeks
 from whoop_assets.records.stale_days import STALE_DAYS, STALE_TRENDS
 from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets_tests.defs.dagster_project import asset_names, requested_days

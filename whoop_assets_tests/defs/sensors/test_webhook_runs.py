@@ -11,7 +11,8 @@ from sqlalchemy import Engine, delete, event, update
 from whoop_assets import whoop_definitions
 from whoop_assets.definitions import NAMESPACE, defs
 from whoop_assets.defs.resources import WhoopResource
-from whoop_assets.defs.sensors import stale_summaries, webhook_events
+from whoop_assets.defs.sensors.summaries import stale_summaries
+from whoop_assets.defs.sensors.webhooks import webhook_events
 from whoop_assets.members import store as member_store
 from whoop_assets.members.tables import members as members_table
 from whoop_assets.records.stale_days import STALE_DAYS

@@ -4,7 +4,8 @@ from datetime import date, timedelta
 
 from sqlalchemy import update
 
-from whoop_assets.defs.sensors import stale_summaries, webhook_events
+from whoop_assets.defs.sensors.summaries import stale_summaries
+from whoop_assets.defs.sensors.webhooks import webhook_events
 from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.webhooks.tables import webhook_events as events_table
 

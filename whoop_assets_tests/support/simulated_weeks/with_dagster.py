@@ -23,8 +23,9 @@ from whoop_assets.db.database import Database
 from whoop_assets.definitions import NAMESPACE, defs
 from whoop_assets.defs.assets.loading import LANE_TAG
 from whoop_assets.defs.resources import WhoopResource
-from whoop_assets.defs.sensors import due_readings, stale_summaries, stale_weeks, webhook_events
-from whoop_assets.defs.sensors.readings import REASON_TAG
+from whoop_assets.defs.sensors.readings import REASON_TAG, due_readings
+from whoop_assets.defs.sensors.summaries import stale_summaries, stale_weeks
+from whoop_assets.defs.sensors.webhooks import webhook_events
 from whoop_assets.members import store as member_store
 from whoop_assets.settings import Settings
 from whoop_assets.sync.events.event_load import LANE
