@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, select, update
+from sqlalchemy import Connection, select
 
 from whoop_assets.app_export.tables import IMPORTED_RECORDS
+from whoop_assets.db.statements import update_rows
 from whoop_assets.records.read_days import moved
 from whoop_assets.records.tables import RECORD_TABLES
 
@@ -101,11 +102,7 @@ def _rematch(connection: Connection, user_id: int, kind: str, first: date, last:
         found |= pairs(ours, theirs)
     other = [row for row in rows if row.matched_id != found.get(tuple(row)[:-2])]
     changes = [
-        {f"of_{name}": value for name, value in zip(names, row, strict=False)}
-        | {"found": found.get(tuple(row)[:-2])}
-        for row in other
+        {**dict(zip(names, row, strict=False)), "matched_id": found.get(tuple(row)[:-2])} for row in other
     ]
-    if changes:
-        this_row = and_(*(table.c[name] == bindparam(f"of_{name}") for name in names))
-        connection.execute(update(table).where(this_row).values(matched_id=bindparam("found")), changes)
+    update_rows(connection, table, changes)
     return {row.day for row in other}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Table, func, select, update
 
 from whoop_assets.app_export.import_ledger import ExportSpan, ImportedSpan, newer_spans
 from whoop_assets.app_export.matching import TOLERANCE
@@ -19,7 +19,7 @@ from whoop_assets.app_export.tables import (
     imported_cycles,
     imported_sleeps,
 )
-from whoop_assets.db.statements import add_rows, insert_or_replace
+from whoop_assets.db.statements import add_rows, delete_rows, insert_or_replace, update_rows
 from whoop_assets.records.quarantine import keep_rows
 from whoop_assets.records.tables import cycles
 from whoop_assets.whoop_day import Calendar, CalendarCycle, cycle_day, parse_offset
@@ -143,7 +143,7 @@ def store(
         gone |= {key for key, row in before.items() if row["start_time"] in begun}
     result.gone = len(gone)
     result.days |= {before[key]["day"] for key in gone}
-    _delete(connection, table, names, gone)
+    delete_rows(connection, table, gone)
     return result
 
 
@@ -215,24 +215,11 @@ def assign_sleeps(connection: Connection, user_id: int, cycles: CycleOfSleep) ->
         else:
             assigned, day = None, cycle_day(row.cycle_start_time, parse_offset(row.timezone_offset))
         if (assigned, day) != (row.assigned_cycle_start_time, row.day):
-            moved.append({"of_start": row.start_time, "of_nap": row.nap, "cycle": assigned, "on": day})
+            key = {"user_id": user_id, "start_time": row.start_time, "nap": row.nap}
+            moved.append({**key, "assigned_cycle_start_time": assigned, "day": day})
             days |= {row.day, day}
-    if moved:
-        this_row = (c.user_id == user_id, c.start_time == bindparam("of_start"), c.nap == bindparam("of_nap"))
-        moving = update(imported_sleeps).where(*this_row)
-        connection.execute(
-            moving.values(assigned_cycle_start_time=bindparam("cycle"), day=bindparam("on")), moved
-        )
+    update_rows(connection, imported_sleeps, moved)
     return days
-
-
-def _delete(
-    connection: Connection, table: Table, names: Sequence[str], keys: Collection[tuple[Any, ...]]
-) -> None:
-    if keys:
-        this_row = [table.c[name] == bindparam(f"of_{name}") for name in names]
-        values = [{f"of_{name}": value for name, value in zip(names, key, strict=True)} for key in keys]
-        connection.execute(delete(table).where(and_(*this_row)), values)
 
 
 # Quarantine

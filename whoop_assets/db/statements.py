@@ -1,11 +1,11 @@
-"""Bulk INSERT and upsert on both databases, and batches for statements with many keys."""
+"""Bulk INSERT, upsert, UPDATE and DELETE on both databases, and batches for statements with many keys."""
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, insert
+from sqlalchemy import Connection, Table, bindparam, delete, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
@@ -73,15 +73,39 @@ def insert_or_replace(connection: Connection, table: Table, rows: Rows, *, keep:
     if not rows:
         return
     statement = upsert(connection, table)
-    keys = [column.name for column in table.primary_key.columns]
+    keys = _keys(table)
     changes = {name: statement.excluded[name] for name in rows[0] if name not in keep and name not in keys}
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changes), list(rows))
+
+
+def update_rows(connection: Connection, table: Table, rows: Rows) -> None:
+    """Update the rows with these primary keys. All have the same columns, which include the key."""
+    if not rows:
+        return
+    keys = _keys(table)
+    # A parameter must not have the name of a column that is set.
+    here = [table.c[name] == bindparam(f"_{name}") for name in keys]
+    values: dict[str, Any] = {name: bindparam(f"_{name}") for name in rows[0] if name not in keys}
+    named = [{f"_{name}": value for name, value in row.items()} for row in rows]
+    connection.execute(update(table).where(*here).values(values), named)
+
+
+def delete_rows(connection: Connection, table: Table, keys: Collection[Sequence[Any]]) -> None:
+    """Delete the rows with these primary keys."""
+    if keys:
+        names = _keys(table)
+        here = [table.c[name] == bindparam(name) for name in names]
+        connection.execute(delete(table).where(*here), [dict(zip(names, key, strict=True)) for key in keys])
 
 
 def batched(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
     """Split the items into batches of at most `BATCH_SIZE`."""
     for start in range(0, len(items), BATCH_SIZE):
         yield items[start : start + BATCH_SIZE]
+
+
+def _keys(table: Table) -> list[str]:
+    return [column.name for column in table.primary_key.columns]
 
 
 def _copy(connection: Connection, statement: str, text: str) -> None:

@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, assert_never
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, exists, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, exists, or_, select
 
-from whoop_assets.db.statements import batched
+from whoop_assets.db.statements import batched, update_rows
 from whoop_assets.records import coverage
 from whoop_assets.records.parsed_record import ParsedRecord
 from whoop_assets.records.tables import RECORD_TABLES, cycles, sleeps
@@ -173,24 +173,12 @@ def reassign_days(
             columns = assigned_columns(stream, row._asdict(), days, sleeps_by_id)
             if all(getattr(row, name) == value for name, value in columns.items()):
                 continue
-            moved.append(
-                {"key": getattr(row, stream.key), **{f"new_{name}": columns[name] for name in columns}}
-            )
+            moved.append({stream.key: getattr(row, stream.key), "changed_at": at, **columns})
             changed_days |= {row.day, columns["day"]}
             if columns.get("start_time", row.start_time) != row.start_time:
                 moments += [start for start in (row.start_time, columns["start_time"]) if start is not None]
         coverage.forget_counts(connection, user_id, stream.name, moments)
-        if moved:
-            table = RECORD_TABLES[stream.name]
-            values: dict[str, Any] = {name: bindparam(name) for name in moved[0] if name != "key"}
-            connection.execute(
-                update(table)
-                .where(table.c[stream.key] == bindparam("key"))
-                .values(
-                    changed_at=at, **{name.removeprefix("new_"): value for name, value in values.items()}
-                ),
-                moved,
-            )
+        update_rows(connection, RECORD_TABLES[stream.name], moved)
     return changed_days
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Column, Connection, Table, bindparam, delete, or_, select, update
 
-from whoop_assets.db.statements import batched, insert_or_ignore, insert_rows
+from whoop_assets.db.statements import batched, insert_or_ignore, insert_rows, update_rows
 from whoop_assets.records import coverage, day_assignment
 from whoop_assets.records.coverage import Span
 from whoop_assets.records.day_assignment import AffectedRecords
@@ -98,12 +98,8 @@ def delete_confirmed(
     if not gone:
         return stats
     latest = latest_cycle(connection, user_id) if stream == "cycles" else None
-    connection.execute(
-        update(table)
-        .where(key_column == bindparam("gone_key"))
-        .values(deleted_at=bindparam("gone_at"), changed_at=at),
-        [{"gone_key": row.key, "gone_at": absences[row.key]} for row in gone],
-    )
+    changes = [{key_column.name: row.key, "deleted_at": absences[row.key], "changed_at": at} for row in gone]
+    update_rows(connection, table, changes)
     stats.deleted = len(gone)
     stats.days |= {row.day for row in gone}
     if stream == "sleeps":
@@ -255,7 +251,7 @@ def _write(
     at: datetime,
     stats: StoreStats,
 ) -> None:
-    table, key_column = _table_and_key(stream)
+    table = RECORD_TABLES[stream]
     is_cycles = stream == "cycles"
     # A cycle's day follows from the cycle itself.
     days = Calendar(()) if is_cycles else day_assignment.calendar(connection, user_id)
@@ -277,16 +273,9 @@ def _write(
         start = values["start_time"]
         if row.deleted_at is not None or row.start_time != start:
             moments += [moment for moment in (row.start_time, start) if moment is not None]
-        changes = {f"new_{name}": value for name, value in values.items() if name != key_column.name}
-        changed_rows.append(changes | {"key": record.key})
+        changed_rows.append(values)
     insert_rows(connection, table, new_rows)
-    if changed_rows:
-        assignments: dict[str, Any] = {
-            name.removeprefix("new_"): bindparam(name) for name in changed_rows[0] if name != "key"
-        }
-        connection.execute(
-            update(table).where(key_column == bindparam("key")).values(assignments), changed_rows
-        )
+    update_rows(connection, table, changed_rows)
     coverage.forget_counts(connection, user_id, stream, moments)
     stats.created, stats.changed = len(new_rows), len(changed_rows)
     if is_cycles:

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import Column, ColumnElement, Connection, Table, and_, bindparam, delete, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Table, and_, func, select
 
 from whoop_assets import derived_versions
 from whoop_assets.app_export.tables import IMPORTED_TABLES
 from whoop_assets.db.database import Database
-from whoop_assets.db.statements import add_rows, insert_or_replace
+from whoop_assets.db.statements import add_rows, delete_rows, insert_or_replace
 from whoop_assets.records.stale_days import STALE_TRENDS, STALE_WEEKS
 from whoop_assets.records.tables import RECORD_TABLES, cycles
 from whoop_assets.summaries.daily.exported import FROM_BOTH, FROM_EXPORT
@@ -199,10 +199,7 @@ def replace(
         changed_rows.append(row | {"built_at": built_at})
     gone = stored.keys() - seen
     result.changed += gone
-    if gone:
-        is_row = [table.c[name] == bindparam(f"key_{name}") for name in keys]
-        values = [{f"key_{name}": value for name, value in zip(keys, key, strict=True)} for key in gone]
-        connection.execute(delete(table).where(*is_row), values)
+    delete_rows(connection, table, gone)
     add_rows(connection, table, new_rows)
     insert_or_replace(connection, table, changed_rows, keep=set())
     return result

@@ -15,10 +15,10 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, false, func, select, update
+from sqlalchemy import ColumnElement, Connection, delete, false, func, select
 
 from whoop_assets.db.database import Database
-from whoop_assets.db.statements import batched, upsert
+from whoop_assets.db.statements import batched, update_rows, upsert
 from whoop_assets.errors import UnknownEvent
 from whoop_assets.members.store import DISCONNECTED
 from whoop_assets.members.tables import members
@@ -84,17 +84,13 @@ def change(event: Event, **columns: Any) -> dict[str, Any]:
     """Return a change for `write` that sets these columns of the event."""
     if columns.get("state") == PARKED:
         columns |= {"next_attempt_at": None, "begun_by": None}
-    return {"of": event.trace_id, **{f"new_{name}": value for name, value in columns.items()}}
+    return {"trace_id": event.trace_id, **columns}
 
 
 def write(connection: Connection, changes: Sequence[dict[str, Any]]) -> None:
     """Write the changes. They may set different columns."""
     for names in {tuple(change) for change in changes}:
-        values: dict[str, Any] = {
-            name.removeprefix("new_"): bindparam(name) for name in names if name != "of"
-        }
-        statement = update(webhook_events).where(webhook_events.c.trace_id == bindparam("of")).values(values)
-        connection.execute(statement, [change for change in changes if tuple(change) == names])
+        update_rows(connection, webhook_events, [change for change in changes if tuple(change) == names])
 
 
 def require_writable(connection: Connection) -> None:

@@ -1,4 +1,4 @@
-"""Bulk INSERT and upsert, on both databases."""
+"""Bulk INSERT, upsert, UPDATE and DELETE, on both databases."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
@@ -7,7 +7,14 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import StatementError
 
-from whoop_assets.db.statements import BATCH_SIZE, insert_or_ignore, insert_or_replace, insert_rows
+from whoop_assets.db.statements import (
+    BATCH_SIZE,
+    delete_rows,
+    insert_or_ignore,
+    insert_or_replace,
+    insert_rows,
+    update_rows,
+)
 from whoop_assets.errors import DatabaseError
 from whoop_assets.records.tables import quarantine, record_versions, sleeps, stale_days
 from whoop_assets_tests.support.data.factories import MEMBER, NOW
@@ -97,6 +104,21 @@ def test_insert_or_replace_keeps_the_named_columns_of_existing_rows(database):
         insert_or_replace(connection, quarantine, [rejected("second", later)], keep={"first_seen_at"})
         row = connection.execute(select(quarantine)).one()
     assert (row.reason, row.first_seen_at, row.last_seen_at) == ("second", NOW, later)
+
+
+def test_rows_are_updated_and_deleted_by_their_whole_primary_key(database):
+    def stale(day, generation):
+        return {"user_id": MEMBER, "day": day, "generation": generation, "changed_at": NOW}
+
+    days = [DAY + timedelta(days=n) for n in range(3)]
+    with database.write() as connection:
+        insert_rows(connection, stale_days, [stale(day, 1) for day in days])
+        update_rows(connection, stale_days, [stale(day, n) for n, day in enumerate(days[1:], 2)])
+        delete_rows(connection, stale_days, {(MEMBER, days[1]), (MEMBER + 1, days[0])})
+        update_rows(connection, stale_days, [])
+        delete_rows(connection, stale_days, [])
+        stored = _stored(connection, stale_days)
+    assert stored == [tuple(stale(days[0], 1).values()), tuple(stale(days[2], 3).values())]
 
 
 def test_a_time_without_a_time_zone_is_an_error(database):
