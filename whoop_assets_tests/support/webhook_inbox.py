@@ -5,9 +5,9 @@ from datetime import timedelta
 
 from whoop_assets.clock import SystemClock
 from whoop_assets.records.stale_days import STALE_DAYS, STALE_TRENDS
-from whoop_assets.sync.events.load_events import process_due_events
 from whoop_assets.webhooks import inbox
 from whoop_assets.webhooks.inbox import Event, delivery_of
+from whoop_assets_tests.support.due_events import process_due_events
 from whoop_assets_tests.support.home import Home
 from whoop_assets_tests.support.servers.ports import REFUSING_PORT
 from whoop_simulator.webhooks.delivery import WebhookDelivery as Delivery

@@ -30,15 +30,13 @@ from whoop_assets.whoop_api.streams import ANNOUNCED_STREAMS, CYCLES
 _RATE_LIMIT_WAIT = timedelta(minutes=1)
 _OUTDATED = "WHOOP answered with an older state than the one that is stored."
 
-FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9999, 12, 31)
-
 
 @dataclass(frozen=True, slots=True)
 class PartitionBounds:
     """The first and last day that have a partition. Events are assigned to these days."""
 
-    first: date = FIRST_DAY
-    last: date = LAST_DAY
+    first: date = date.min
+    last: date = date.max
 
 
 def load_events(
@@ -226,20 +224,3 @@ def _stale_of_run(
             *ledger.generations(connection, members, first, last),
             *ledger.changed_since(connection, touched, since),
         ]
-
-
-def process_due_events(session: WhoopSession, *, by: str) -> list[LoadResult]:
-    """Load all due events and rebuild the summaries, without Dagster. A run does the same for one day."""
-    database = session.database
-    with database.read() as connection:
-        now = database.now(connection)
-        user_ids = [member.user_id for member in members.chosen(connection, (), with_disconnected=True)]
-    results = []
-    for stream in (CYCLES.name, *ANNOUNCED_STREAMS):
-        request = LoadRequest(
-            stream, FIRST_DAY, LAST_DAY, now.date(), until=now, since=now, lane=LANE, run_id=by
-        )
-        results.append(load_events(session, request))
-    rebuild_days_of_run(database, user_ids, FIRST_DAY, LAST_DAY, by=by, since=now)
-    rebuild_trends_of_run(database, user_ids, FIRST_DAY, LAST_DAY, by=by, since=now)
-    return results

@@ -1,9 +1,11 @@
 """Killed runs of webhook events: the next runs complete the work."""
 
 import itertools
+import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from pkgutil import resolve_name
 
 import pytest
@@ -19,6 +21,7 @@ from whoop_assets_tests.defs.sensors.webhook_loads import (
     process_due_events,
     rescore,
 )
+from whoop_assets_tests.support.fixed_time import python_path
 
 
 class RunKilled(BaseException):
@@ -103,7 +106,7 @@ def test_a_run_killed_at_any_point_loses_nothing_and_stores_nothing_twice(
 KILL_AT_STATEMENT = """
 import os, signal, sys
 from whoop_assets.sync.session import WhoopSession
-from whoop_assets.sync.events.load_events import process_due_events
+from whoop_assets_tests.support.due_events import process_due_events
 from whoop_assets.settings import Settings
 from whoop_assets.schema import open_database
 from sqlalchemy import event
@@ -128,9 +131,10 @@ def test_processes_killed_before_any_sql_statement_lose_nothing(p, inbox):
     night, deleted = rescore(p, "sleeps", 0, 3), p.home.truth()["workouts"][5]["id"]
     p.home.world.delete(p.home.member, "workouts", deleted)
     inbox.receive()
+    environment = {**os.environ, "PYTHONPATH": python_path(Path(__file__).parents[3])}
     for number in range(1, 2000, 19):
         command = [sys.executable, "-c", KILL_AT_STATEMENT, str(number)]
-        result = subprocess.run(command, check=False, capture_output=True, text=True)
+        result = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
         if result.returncode != -signal.SIGKILL:
             assert result.returncode == 0, result.stderr
             break

@@ -9,8 +9,8 @@ import pytest
 
 from whoop_assets.errors import DatabaseUnreachable
 from whoop_assets.summaries.rebuild import rebuild_days
-from whoop_assets.sync.events.load_events import process_due_events
 from whoop_assets.webhooks import attempts, inbox
+from whoop_assets_tests.support.due_events import process_due_events
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.support.home import KEY, RECORDS, at_home, days_of, frozen_world, moment
 from whoop_assets_tests.support.webhook_inbox import SimulatedInbox
