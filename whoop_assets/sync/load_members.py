@@ -1,7 +1,7 @@
 """Loads a stream for several members in turn. One member's failure never affects another member's data."""
 
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from whoop_assets.db.database import Database
 from whoop_assets.errors import (
@@ -26,12 +26,6 @@ from whoop_assets.whoop_api.errors import RateLimited, Unauthorized
 from whoop_assets.whoop_api.scopes import SCOPE_OF, allows
 from whoop_assets.whoop_api.streams import SNAPSHOT_STREAMS
 from whoop_assets.whoop_api.token_response import TOKEN_PATH
-
-SNAPSHOT_INTERVAL = timedelta(hours=6)
-"""How often a schedule requests profile and body measurements.
-
-A manual materialization always requests them.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +175,7 @@ def _load_stream(session: WhoopSession, request: LoadRequest, stats: LoadStats) 
     # WHOOP keeps no history of snapshots: a past day keeps its snapshot and costs no request.
     if not request.first <= request.today <= request.last:
         return False
-    since = request.until - SNAPSHOT_INTERVAL if request.lane == "schedule" else request.until
-    return load_snapshot(session, request.today, lane=request.lane, stats=stats, since=since)
+    return load_snapshot(session, request.today, lane=request.lane, stats=stats, since=request.until)
 
 
 def _record_failure(database: Database, failure: Failure) -> Failure:

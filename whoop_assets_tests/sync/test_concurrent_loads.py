@@ -156,17 +156,15 @@ def test_an_older_read_does_not_replace_newer_coverage(home):
         assert coverage.unread(connection, 1, "sleeps", Span(at(0), at(6)), since=at(7)) == []
 
 
-def test_the_schedule_lane_reads_snapshots_only_every_few_hours(home):
-    def requests_of_load(lane):
-        home.clock.advance(1)
-        now = home.clock.now()
+def test_a_snapshot_that_was_requested_since_the_run_began_is_not_requested_again(home):
+    def requests_of_load(until):
         before = home.world.requests
         for stream in ("profile", "body_measurement"):
-            load_members(home.connection, LoadRequest(stream, TODAY, TODAY, TODAY, now, now, lane=lane))
+            load_members(home.connection, LoadRequest(stream, TODAY, TODAY, TODAY, until, until))
         return home.world.requests - before
 
-    assert requests_of_load("schedule") == 1  # `connect` has just read the profile
-    assert requests_of_load("schedule") == 0
-    assert requests_of_load("backfill") == 2
-    home.clock.advance(timedelta(hours=6, minutes=1))
-    assert requests_of_load("schedule") == 2
+    began = home.clock.now()
+    home.clock.advance(1)
+    assert requests_of_load(began) == 2
+    assert requests_of_load(began) == 0
+    assert requests_of_load(home.clock.now()) == 2
