@@ -66,14 +66,12 @@ class ReadSpan:
     Attributes:
         read_at: Send time of the oldest of its requests.
         other_days: Days without a cycle that the span may concern, because an app export describes them.
-        confirmed: Whether every stored record that did not come was requested by its own URL.
     """
 
     stream: str
     span: Span
     read_at: datetime
     other_days: Collection[date] = ()
-    confirmed: bool = True
 
 
 @dataclass(slots=True)
@@ -115,11 +113,9 @@ def commit(connection: Connection, user_id: int, batch: Batch, at: datetime) -> 
     stats = {name: _commit_stream(connection, user_id, name, batch.of(name), at) for name in STREAMS}
     if batch.read is not None:
         part = batch.of(batch.read.stream)
-        # A superseded record may start elsewhere, a rejected one may be stored from before, and an
-        # unconfirmed one may be gone. In these cases the number of records that WHOOP returned cannot be
-        # compared with the number that is stored.
-        superseded = stats[batch.read.stream].superseded
-        comparable = batch.read.confirmed and not (superseded or part.rejected)
+        # A superseded record may start elsewhere, and a rejected one may be stored from before. In both cases
+        # the number of records that WHOOP returned cannot be compared with the number that is stored.
+        comparable = not (stats[batch.read.stream].superseded or part.rejected)
         _record_coverage(connection, user_id, batch.read, part.records if comparable else None, at)
     return stats
 

@@ -17,7 +17,7 @@ from whoop_assets.records.parsed_record import ParsedRecord
 from whoop_assets.records.quarantine import RejectedRecord
 from whoop_assets.sync.parsing import parse_record
 from whoop_assets.whoop_api.client import WhoopClient
-from whoop_assets.whoop_api.errors import RECORD_FAULTS, NotFound
+from whoop_assets.whoop_api.errors import NotFound
 from whoop_assets.whoop_api.streams import RECOVERIES, Stream
 
 MAX_SUSPECTS = 50
@@ -30,12 +30,11 @@ MAX_SUSPECTS_OF_ANY_SHARE = 10
 class Absences:
     """Result for the missing records: those found by their URL, and those that are gone.
 
-    `too_many` is set if too many are missing; then none was requested.
+    `warning` is set if too many are missing; then none was requested.
     """
 
     batch: StreamBatch = field(default_factory=StreamBatch)
-    warnings: list[str] = field(default_factory=list)
-    too_many: bool = False
+    warning: str | None = None
 
 
 def confirm_absences(
@@ -49,8 +48,6 @@ def confirm_absences(
     days: tuple[date, date] | None = None,
 ) -> Absences:
     """Request every stored record that starts within the span and did not come.
-
-    If a record's URL fails, the record stays, with a warning. The next read of the span requests it again.
 
     Args:
         seen: Keys of the records that came.
@@ -68,19 +65,14 @@ def confirm_absences(
         cycle_of = upsert.cycle_of_recovery(connection, missing) if stream is RECOVERIES else {}
     result = Absences()
     if _too_many(len(missing), len(known), nothing_came=not seen):
-        result.too_many = True
-        result.warnings.append(
+        result.warning = (
             f"{len(missing)} of {len(known)} known {stream.name} of member {user_id} between"
             f" {span.start:%Y-%m-%d} and {span.end:%Y-%m-%d} were not returned: too many at once to be"
             " deletions, so nothing was deleted."
         )
         return result
     for key in missing:
-        try:
-            record, asked_at = fetch_record(client, database, stream, cycle_of.get(key, key), user_id)
-        except RECORD_FAULTS as error:
-            result.warnings.append(f"A missing record of {stream.name} was not confirmed as deleted. {error}")
-            continue
+        record, asked_at = fetch_record(client, database, stream, cycle_of.get(key, key), user_id)
         result.batch.add_response(key, record, asked_at)
         if stream is RECOVERIES and isinstance(record, ParsedRecord) and record.key != key:
             # The cycle has another recovery now, so this one is in neither place. The older of the two

@@ -110,7 +110,7 @@ class StreamReader:
                 self.client, self.database, stream, self.user_id, span, came, self.until, days
             )
             self.commit_records(stream, absences.batch, self.until)
-            self.stats.warnings += absences.warnings
+            self._warn(absences.warning)
         return bool(parts)
 
     def extend_back(self, span: Span) -> None:
@@ -146,7 +146,7 @@ class StreamReader:
             try:
                 record, asked_at = self.fetch(CYCLES, cycle_id)
             except RECORD_FAULTS as error:
-                self.stats.warnings.append(f"A cycle that must have closed was not read again. {error}")
+                self._warn(f"A cycle that must have closed was not read again. {error}")
                 continue
             batch.add_response(cycle_id, record, asked_at)
         self.commit_records(CYCLES, batch, self.until)
@@ -171,10 +171,9 @@ class StreamReader:
             self.client, self.database, stream, self.user_id, piece.span, seen, piece.read_at
         )
         piece.batch.extend(absences.batch)
-        read = ReadSpan(stream.name, piece.span, piece.read_at, confirmed=not absences.warnings)
-        read_or_none = None if absences.too_many else read
-        self._commit_part(stream, piece.batch, piece.read_at, read_or_none, cycles)
-        self.stats.warnings += absences.warnings
+        read = ReadSpan(stream.name, piece.span, piece.read_at) if absences.warning is None else None
+        self._commit_part(stream, piece.batch, piece.read_at, read, cycles)
+        self._warn(absences.warning)
 
     def _commit_part(
         self,
@@ -205,11 +204,15 @@ class StreamReader:
                 try:
                     record, _ = self.fetch(CYCLES, cycle_id)
                 except RECORD_FAULTS as error:
-                    self.stats.warnings.append(f"A cycle that {stream.name} belong to was not read. {error}")
+                    self._warn(f"A cycle that {stream.name} belong to was not read. {error}")
                     continue
                 if record is not None:
                     batch.add(record)
         return batch
+
+    def _warn(self, warning: str | None) -> None:
+        if warning is not None:
+            self.stats.warnings.append(warning)
 
 
 def commit_batch(database: Database, user_id: int, batch: Batch, *, closed_by: str) -> dict[str, StoreStats]:
